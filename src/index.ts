@@ -1,0 +1,4 @@
+/** @since 0.1.0 */
+export * as Event from "./Event.ts"
+export * as Metric from "./Metric.ts"
+export * as Recorder from "./Recorder.ts"

@@ -1,0 +1,324 @@
+import * as Cause from "effect/Cause"
+import type * as Clock from "effect/Clock"
+import { isMetricEvent, type MetricEvent } from "../Event.ts"
+import type * as Metric from "../Metric.ts"
+import { snapshot } from "../Metric.ts"
+import type { MetricChange, RecorderStats } from "../Recorder.ts"
+import type { Backlog, Dispatcher } from "./Dispatcher.ts"
+import { sliceStep } from "./Dispatcher.ts"
+import { now } from "./host.ts"
+import { MetricTable, type Slot, type TableOwner } from "./MetricTable.ts"
+import type { RecorderSettings } from "./RecorderSettings.ts"
+import type { Subscription } from "./Subscription.ts"
+
+/** Why an event was not accepted. */
+export type Refusal = "invalidEvent" | "invalidState" | "overflow" | "dropped"
+
+/** What the queue needs to know of, and tell to, the lifecycle around it. */
+export interface Lifecycle {
+  /** Whether events are accepted now. Starts a recorder that waits for its first event. */
+  admit(): boolean
+  /** Something threw under `onDefect: "fail"`. */
+  fail(cause: Cause.Cause<unknown>): void
+  /** A defect of this metric, the first of its kind. */
+  logDefect(message: string, metric: string, tag: string | undefined, cause: Cause.Cause<unknown>): void
+}
+
+interface Observer {
+  readonly subscription: Subscription<MetricChange>
+  readonly from: number
+}
+
+/** How many events an overflowing caller folds: a slice well under a millisecond. */
+const overflowSlice = 256
+
+/** How many tags `droppedByTag` tells apart before it counts the rest under `"*"`: tags may be without number. */
+const maxDroppedTags = 256
+
+const empty: Array<MetricEvent> = []
+
+/**
+ * The synchronous heart of a recorder: its queue, the fold, and the read side.
+ * It knows nothing of fibers.
+ *
+ * The queue is two arrays: callers push into `incoming` while `batch` is being
+ * folded; when the batch is through, they change places. `limit` is how long
+ * `incoming` may grow before the caller has to look closer: 0 while the
+ * dispatcher does not know that there is work or events are not accepted, half
+ * the capacity while the dispatcher rests, the whole capacity after that. So
+ * the handoff of an event is one comparison, one check of the event, one push.
+ */
+export class RecorderCore implements Backlog, TableOwner {
+  limit = 0
+  incoming: Array<MetricEvent> = empty
+  readonly table: MetricTable
+  readonly recorderId: string
+  readonly entityId: string
+  readonly capacity: number
+  /** Why the last handoff was refused. */
+  refusal: Refusal = "invalidEvent"
+  discarded = 0
+  changesSkipped = 0
+  private batch: Array<MetricEvent> = empty
+  /** The offset of the last event in `batch`. */
+  private batchEnd = 0
+  /** The dispatcher has this recorder on its list. */
+  private scheduled = false
+  private open = true
+  /** A reducer or a view is running: whatever it does here must not fold. */
+  busy = false
+  private failure: Cause.Cause<unknown> | undefined
+  private dropped = 0
+  private highWater = 0
+  private droppedByTag: Map<string, number> | undefined
+  private readonly refused = { invalidEvent: 0, invalidState: 0, overflow: 0 }
+  private defects: Map<string, number> | undefined
+  private logged: Set<string> | undefined
+  private observers: ReadonlyArray<Observer> = []
+  private subscriptionsEnded = false
+  private readonly settings: RecorderSettings
+  private readonly dispatcher: Dispatcher
+  private readonly lifecycle: Lifecycle
+  private readonly clock: Clock.Clock
+
+  constructor(settings: RecorderSettings, dispatcher: Dispatcher, lifecycle: Lifecycle, clock: Clock.Clock) {
+    this.settings = settings
+    this.recorderId = settings.entityId
+    this.entityId = settings.entityId
+    this.capacity = settings.capacity
+    this.dispatcher = dispatcher
+    this.lifecycle = lifecycle
+    this.clock = clock
+    this.table = new MetricTable(this, clock)
+  }
+
+  get accepted(): number {
+    return this.batchEnd + this.incoming.length
+  }
+
+  get pending(): number {
+    return this.accepted - this.table.offset
+  }
+
+  get folded(): number {
+    return this.table.offset - this.discarded
+  }
+
+  // --- handing over ---------------------------------------------------------
+
+  /** The rest of a handoff that the fast path could not finish. */
+  handoff(event: MetricEvent): boolean {
+    if (!isMetricEvent(event)) return this.refuse("invalidEvent")
+    if (!this.lifecycle.admit()) return this.refuse("invalidState")
+    if (this.pending >= this.capacity && !this.makeRoom(event)) return false
+    if (this.incoming === empty) this.incoming = []
+    this.incoming.push(event)
+    if (!this.scheduled) {
+      this.scheduled = true
+      this.dispatcher.schedule(this, this.settings.linger)
+    } else if (this.pastHalf) {
+      this.dispatcher.hasten()
+    }
+    this.updateLimit()
+    return true
+  }
+
+  /** Whether events are accepted, as far as the queue is concerned. */
+  setOpen(open: boolean): void {
+    this.open = open
+    this.updateLimit()
+  }
+
+  private makeRoom(event: MetricEvent): boolean {
+    const { overflow } = this.settings
+    if (overflow === "drop") {
+      this.dropped++
+      const counts = this.droppedByTag ??= new Map()
+      const tag = counts.has(event._tag) || counts.size < maxDroppedTags ? event._tag : "*"
+      counts.set(tag, (counts.get(tag) ?? 0) + 1)
+      this.refusal = "dropped"
+      return false
+    }
+    if (overflow === "fail" || this.busy) return this.refuse("overflow")
+    this.foldSome(overflowSlice)
+    return this.lifecycle.admit() || this.refuse("invalidState")
+  }
+
+  refuse(reason: Exclude<Refusal, "dropped">): false {
+    this.refused[reason]++
+    this.refusal = reason
+    return false
+  }
+
+  private get pastHalf(): boolean {
+    return this.pending * 2 >= this.capacity
+  }
+
+  private updateLimit(): void {
+    const inHand = this.batchEnd - this.table.offset
+    this.limit = !this.open || !this.scheduled
+      ? 0
+      : (this.pastHalf ? this.capacity : Math.ceil(this.capacity / 2)) - inHand
+  }
+
+  // --- folding --------------------------------------------------------------
+
+  foldSome(count: number): boolean {
+    if (this.busy) return this.pending > 0
+    const { table } = this
+    this.highWater = Math.max(this.highWater, this.pending)
+    if (this.batchEnd === table.offset) {
+      this.batch = this.incoming
+      this.batchEnd += this.batch.length
+      this.incoming = empty
+    }
+    const inHand = this.batchEnd - table.offset
+    const step = Math.min(count, inHand, table.room())
+    if (step > 0) {
+      const start = this.batch.length - inHand
+      this.busy = true
+      table.fold(this.batch, start, start + step)
+      this.busy = false
+      if (table.offset === this.batchEnd) this.batch = empty
+      this.deliver()
+    }
+    const more = this.pending > 0
+    this.scheduled = this.scheduled && more
+    this.updateLimit()
+    if (this.failure !== undefined) {
+      const { failure } = this
+      this.failure = undefined
+      this.lifecycle.fail(failure)
+      return false
+    }
+    return more
+  }
+
+  /** Folds up to the offset, until `until` at the latest, and says whether it got there. */
+  foldTo(offset: number, until: number): boolean {
+    if (this.busy) return true
+    while (this.table.offset < offset) {
+      this.foldSome(Math.min(sliceStep, offset - this.table.offset))
+      if (now() >= until) return this.table.offset >= offset
+    }
+    return true
+  }
+
+  /** Gives up the events that are not folded yet, and counts them. */
+  discardPending(): void {
+    const { pending } = this
+    this.discarded += pending
+    this.table.offset += pending
+    this.batchEnd = this.table.offset
+    this.batch = empty
+    this.incoming = empty
+  }
+
+  // --- observing ------------------------------------------------------------
+
+  /** Subscribes to the changes that events behind the offset make. */
+  subscribe<A>(subscription: Subscription<MetricChange | A>, from: number): void {
+    if (this.subscriptionsEnded) return subscription.end()
+    this.observers = [...this.observers, { subscription: subscription as Subscription<MetricChange>, from }]
+    this.table.changes ??= []
+  }
+
+  unsubscribe(subscription: Subscription<any>): void {
+    this.observers = this.observers.filter((observer) => observer.subscription !== subscription)
+    if (this.observers.length === 0) this.table.changes = undefined
+  }
+
+  /** No more changes will come: streams of them end. */
+  endSubscriptions(): void {
+    for (const { subscription } of this.observers) subscription.end()
+    this.subscriptionsEnded = true
+    this.observers = []
+    this.table.changes = undefined
+  }
+
+  private deliver(): void {
+    const { changes } = this.table
+    if (changes === undefined || changes.length === 0) return
+    this.table.changes = []
+    for (const { from, subscription } of this.observers) {
+      const fresh = changes[0]!.offset > from ? changes : changes.filter((change) => change.offset > from)
+      this.changesSkipped += subscription.offer(fresh)
+    }
+  }
+
+  // --- reading --------------------------------------------------------------
+
+  /** The view of a state as it is now, or the cause of its throwing. */
+  view(metric: Metric.Any, state: unknown, time: number): Metric.MetricSnapshot | Cause.Cause<never> {
+    const { busy } = this
+    this.busy = true
+    try {
+      return snapshot(metric, state, { time })
+    } catch (defect) {
+      const cause = Cause.die(defect)
+      this.countDefect("The view of a metric threw", metric.name, undefined, cause)
+      return cause
+    } finally {
+      this.busy = busy
+    }
+  }
+
+  changeSnapshot(metric: Metric.Any, state: unknown, time: number): Metric.MetricSnapshot | undefined {
+    const view = this.view(metric, state, time)
+    return Cause.isCause(view) ? undefined : view
+  }
+
+  /** The views of all metrics as the states are now; those that throw are left out. */
+  readSnapshots(): Record<string, Metric.MetricSnapshot> {
+    const time = this.clock.currentTimeMillisUnsafe()
+    const snapshots: Record<string, Metric.MetricSnapshot> = {}
+    for (const { metric, state } of this.table.slots.map(({ metric, state }) => ({ metric, state }))) {
+      const view = this.view(metric, state, time)
+      if (Cause.isCause(view)) continue
+      Object.defineProperty(snapshots, metric.name, {
+        value: view,
+        enumerable: true,
+        configurable: true,
+        writable: true
+      })
+    }
+    return snapshots
+  }
+
+  stats(): RecorderStats {
+    return {
+      accepted: this.accepted,
+      folded: this.folded,
+      ignored: this.table.ignored,
+      dropped: this.dropped,
+      droppedByTag: Object.fromEntries(this.droppedByTag ?? []),
+      refused: { ...this.refused },
+      defects: Object.fromEntries(this.defects ?? []),
+      discarded: this.discarded,
+      pending: this.pending,
+      highWater: Math.max(this.highWater, this.pending),
+      changesSkipped: this.changesSkipped
+    }
+  }
+
+  // --- defects --------------------------------------------------------------
+
+  reducerFailed(slot: Slot, event: MetricEvent, defect: unknown): boolean {
+    const cause = Cause.die(defect)
+    this.countDefect("The reducer of a metric threw", slot.metric.name, event._tag, cause)
+    if (this.settings.onDefect === "isolate") return true
+    this.failure = cause
+    return false
+  }
+
+  /** Counts a defect of a metric, and has the first of its kind logged. */
+  countDefect(message: string, metric: string, tag: string | undefined, cause: Cause.Cause<unknown>): void {
+    const counts = this.defects ??= new Map()
+    counts.set(metric, (counts.get(metric) ?? 0) + 1)
+    const logged = this.logged ??= new Set()
+    const key = `${message} ${metric}`
+    if (logged.has(key)) return
+    logged.add(key)
+    this.lifecycle.logDefect(message, metric, tag, cause)
+  }
+}

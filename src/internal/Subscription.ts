@@ -1,0 +1,142 @@
+import type { NonEmptyReadonlyArray } from "effect/Array"
+import * as Cause from "effect/Cause"
+import * as Effect from "effect/Effect"
+import type * as Pull from "effect/Pull"
+import * as Stream from "effect/Stream"
+import { immediate } from "./host.ts"
+
+/**
+ * A buffer that slides: when its reader is too slow it lets the oldest items go
+ * and counts them, and never holds the writer back. The bound is in items, and
+ * they come in and go out by the batch.
+ */
+export class Subscription<A> {
+  /** Items let go since the reader last took all. */
+  private missed = 0
+  private items: Array<A | undefined> = []
+  private head = 0
+  private ended = false
+  private waking = false
+  private reader: (() => void) | undefined
+  private readonly capacity: number
+  private readonly mark: ((missed: number) => A) | undefined
+
+  /** With `mark`, a batch that follows a gap begins with what `mark` makes of the number of items missed. */
+  constructor(capacity: number, mark?: (missed: number) => A) {
+    this.capacity = capacity
+    this.mark = mark
+  }
+
+  get size(): number {
+    return this.items.length - this.head
+  }
+
+  /** Puts a batch in and returns how many of the oldest items had to go for it. */
+  offer(batch: ReadonlyArray<A>): number {
+    if (this.ended) return 0
+    if (this.size === 0) {
+      this.items = batch.slice()
+      this.head = 0
+    } else {
+      for (const item of batch) this.items.push(item)
+    }
+    const excess = Math.max(0, this.size - this.capacity)
+    this.missed += excess
+    this.advance(excess)
+    this.wake()
+    return excess
+  }
+
+  /** Lets all items go and returns how many they were. */
+  skipAll(): number {
+    const { size } = this
+    this.missed += size
+    this.advance(size)
+    return size
+  }
+
+  /** The oldest item. */
+  peek(): A | undefined {
+    return this.items[this.head]
+  }
+
+  /** Takes the oldest item. */
+  take(): A | undefined {
+    const item = this.items[this.head]
+    if (item !== undefined) this.advance(1)
+    return item
+  }
+
+  /** Takes all items. */
+  takeAll(): Array<A> {
+    const items = (this.head === 0 ? this.items : this.items.slice(this.head)) as Array<A>
+    if (this.missed > 0 && this.mark !== undefined) items.unshift(this.mark(this.missed))
+    this.items = []
+    this.head = 0
+    this.missed = 0
+    return items
+  }
+
+  /** No more items will come; those that are here can still be taken. */
+  end(): void {
+    this.ended = true
+    this.wake()
+  }
+
+  /**
+   * Calls `reader` once, in a later macrotask, when there is something to take
+   * or the end is reached. Later, because code that runs a fold must not find
+   * itself running a subscriber.
+   */
+  onReady(reader: (() => void) | undefined): void {
+    this.reader = reader
+    if (reader !== undefined && (this.size > 0 || this.ended)) this.wake()
+  }
+
+  /** Waits for items and takes them; fails with `Cause.Done` after the last. */
+  readonly pull: Pull.Pull<NonEmptyReadonlyArray<A>> = Effect.suspend(() => {
+    if (this.size > 0) return Effect.succeed(this.takeAll() as unknown as NonEmptyReadonlyArray<A>)
+    if (this.ended) return Cause.done()
+    return Effect.andThen(this.ready, this.pull)
+  })
+
+  private readonly ready = Effect.callback<void>((resume) => {
+    this.onReady(() => resume(Effect.void))
+    return Effect.sync(() => this.onReady(undefined))
+  })
+
+  /** Items that are passed are let go at once, their places when enough of them have gathered. */
+  private advance(count: number): void {
+    for (let index = this.head; index < this.head + count; index++) this.items[index] = undefined
+    this.head += count
+    if (this.head === this.items.length || this.head > this.capacity) {
+      this.items = this.items.slice(this.head)
+      this.head = 0
+    }
+  }
+
+  private wake(): void {
+    if (this.waking || this.reader === undefined) return
+    this.waking = true
+    immediate(() => {
+      this.waking = false
+      const { reader } = this
+      this.reader = undefined
+      reader?.()
+    })
+  }
+}
+
+/** A stream of what was there first, and then of what the subscription receives. */
+export const toStream = <A>(options: {
+  readonly subscribe: () => { readonly subscription: Subscription<A>; readonly first: ReadonlyArray<A> }
+  readonly unsubscribe: (subscription: Subscription<A>) => void
+}): Stream.Stream<A> =>
+  Stream.unwrap(Effect.map(
+    Effect.acquireRelease(
+      Effect.sync(options.subscribe),
+      ({ subscription }) => Effect.sync(() => options.unsubscribe(subscription))
+    ),
+    ({ first, subscription }) =>
+      Stream.concat(Stream.fromIterable(first), Stream.fromPull(Effect.succeed(subscription.pull)))
+  ))

@@ -1,0 +1,32 @@
+/**
+ * What the host of the program offers for giving way. Effect's scheduler is not
+ * used for it, because it may be made of microtasks, which let no I/O happen.
+ */
+interface Host {
+  readonly setImmediate?: ((f: () => void) => unknown) | undefined
+  readonly MessageChannel?: typeof MessageChannel | undefined
+  readonly setTimeout: (f: () => void, delay: number) => unknown
+}
+
+/** The fastest way of a host to run a function after pending I/O, in its next macrotask. */
+export const makeImmediate = (host: Host): (f: () => void) => void => {
+  const { setImmediate } = host
+  if (typeof setImmediate === "function") return (f) => void setImmediate(f)
+  if (typeof host.MessageChannel === "function") {
+    const { port1, port2 } = new host.MessageChannel()
+    const waiting: Array<() => void> = []
+    // `onmessage`, unlike `addEventListener`, also opens the port.
+    // oxlint-disable-next-line unicorn/prefer-add-event-listener
+    port1.onmessage = () => waiting.shift()?.()
+    return (f) => {
+      waiting.push(f)
+      port2.postMessage(undefined)
+    }
+  }
+  return (f) => void host.setTimeout(f, 0)
+}
+
+export const immediate = makeImmediate(globalThis)
+
+/** Wall time that no `TestClock` stands still for: it bounds how long the event loop is held. */
+export const now = (): number => performance.now()
