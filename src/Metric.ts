@@ -202,16 +202,16 @@ export interface Definition<Event, State, Dimensions> {
   /** The state before the first event. */
   readonly initial: State
   /** The step. `Option.none()` means that the event does not count here. Pure in all its arguments. */
-  readonly reduce: (state: State, event: Event, meta: Meta) => Option.Option<State>
+  readonly reduce: (state: NoInfer<State>, event: Event, meta: Meta) => Option.Option<NoInfer<State>>
   /** The view. Without one, the state itself is shown and must be a record. Pure in all its arguments. */
-  readonly dimensions?: ((state: State, meta: Meta) => Dimensions) | undefined
+  readonly dimensions?: ((state: NoInfer<State>, meta: Meta) => Dimensions) | undefined
   readonly description?: string | undefined
   /** Kind and unit of each dimension. */
-  readonly instruments?: { readonly [Dimension in keyof Dimensions]?: Instrument } | undefined
-  /** How the states of two recorders become one. */
-  readonly combine?: Combiner.Combiner<State> | undefined
+  readonly instruments?: { readonly [Dimension in keyof NoInfer<Dimensions>]?: Instrument } | undefined
+  /** How the states of two recorders become one: a `Combiner`, or a record with its one function. */
+  readonly combine?: Combiner.Combiner<NoInfer<State>> | undefined
   /** How the state is stored and shipped. */
-  readonly state?: Schema.Codec<State, unknown> | undefined
+  readonly state?: Schema.Codec<NoInfer<State>, unknown> | undefined
   /** The version of the stored state; 1 unless given. */
   readonly version?: number | undefined
 }
@@ -221,7 +221,7 @@ export interface Definition<Event, State, Dimensions> {
  *
  * **Details**
  *
- * `name` is the metric's name where it has one, `given` what was found, as
+ * `metric` is the metric's name where it has one, `given` what was found, as
  * readable text, and `expected` what should be there. Thrown where a metric is
  * defined; a recorder that is handed something else fails with it.
  *
@@ -230,16 +230,20 @@ export interface Definition<Event, State, Dimensions> {
  */
 export class InvalidMetricError extends Schema.TaggedError<InvalidMetricError>("mvx-metrics/Metric/InvalidMetricError")(
   "InvalidMetricError",
-  { name: Schema.optionalKey(Schema.String), given: Schema.String, expected: Schema.String }
+  { metric: Schema.optionalKey(Schema.String), given: Schema.String, expected: Schema.String }
 ) {
   override get message(): string {
-    const subject = this.name === undefined ? "Invalid metric" : `Invalid metric ${JSON.stringify(this.name)}`
+    const subject = this.metric === undefined ? "Invalid metric" : `Invalid metric ${JSON.stringify(this.metric)}`
     return `${subject}: expected ${this.expected}, found ${this.given}`
   }
 
   /** @internal */
-  static of(name: string | undefined, given: unknown, expected: string): InvalidMetricError {
-    return new InvalidMetricError({ ...(name === undefined ? {} : { name }), given: describeValue(given), expected })
+  static of(metric: string | undefined, given: unknown, expected: string): InvalidMetricError {
+    return new InvalidMetricError({
+      ...(metric === undefined ? {} : { metric }),
+      given: describeValue(given),
+      expected
+    })
   }
 }
 
@@ -306,14 +310,14 @@ export const isMetric = (u: unknown): u is Any => Predicate.hasProperty(u, TypeI
  * @since 0.1.0
  */
 export const make: {
-  <const Name extends string, const Sources extends ReadonlyArray<EventSource>, State, Dimensions = State>(
-    name: Name,
-    definition: { readonly events: Sources } & Definition<SourceEvent<Sources[number]>, State, Dimensions>
-  ): Metric<Name, SourceEvent<Sources[number]>, State, Dimensions>
   <const Name extends string, State, Event extends MetricEvent = MetricEvent, Dimensions = State>(
     name: Name,
     definition: { readonly events?: ReadonlyArray<Event["_tag"]> | undefined } & Definition<Event, State, Dimensions>
   ): Metric<Name, Event, State, Dimensions>
+  <const Name extends string, const Sources extends ReadonlyArray<EventSource>, State, Dimensions = State>(
+    name: Name,
+    definition: { readonly events: Sources } & Definition<SourceEvent<Sources[number]>, State, Dimensions>
+  ): Metric<Name, SourceEvent<Sources[number]>, State, Dimensions>
 } = (
   name: string,
   definition: { readonly events?: ReadonlyArray<EventSource> | undefined } & Definition<any, any, any>

@@ -35,6 +35,7 @@ const overflowSlice = 256
 /** How many tags `droppedByTag` tells apart before it counts the rest under `"*"`: tags may be without number. */
 const maxDroppedTags = 256
 
+/** The queue of every recorder that has nothing to fold. Nobody pushes into it: `limit` is 0 there. */
 const empty: Array<MetricEvent> = []
 
 /**
@@ -116,9 +117,8 @@ export class RecorderCore implements Backlog, TableOwner {
     if (!this.scheduled) {
       this.scheduled = true
       this.dispatcher.schedule(this, this.settings.linger)
-    } else if (this.pastHalf) {
-      this.dispatcher.hasten()
     }
+    if (this.pastHalf) this.dispatcher.hasten()
     this.updateLimit()
     return true
   }
@@ -151,14 +151,14 @@ export class RecorderCore implements Backlog, TableOwner {
   }
 
   private get pastHalf(): boolean {
-    return this.pending * 2 >= this.capacity
+    return this.pending * 2 > this.capacity
   }
 
   private updateLimit(): void {
     const inHand = this.batchEnd - this.table.offset
     this.limit = !this.open || !this.scheduled
       ? 0
-      : (this.pastHalf ? this.capacity : Math.ceil(this.capacity / 2)) - inHand
+      : (this.pastHalf ? this.capacity : Math.floor(this.capacity / 2)) - inHand
   }
 
   // --- folding --------------------------------------------------------------
@@ -170,7 +170,7 @@ export class RecorderCore implements Backlog, TableOwner {
     if (this.batchEnd === table.offset) {
       this.batch = this.incoming
       this.batchEnd += this.batch.length
-      this.incoming = empty
+      this.incoming = []
     }
     const inHand = this.batchEnd - table.offset
     const step = Math.min(count, inHand, table.room())
@@ -183,7 +183,7 @@ export class RecorderCore implements Backlog, TableOwner {
       this.deliver()
     }
     const more = this.pending > 0
-    this.scheduled = this.scheduled && more
+    if (!more) this.rest()
     this.updateLimit()
     if (this.failure !== undefined) {
       const { failure } = this
@@ -211,6 +211,13 @@ export class RecorderCore implements Backlog, TableOwner {
     this.table.offset += pending
     this.batchEnd = this.table.offset
     this.batch = empty
+    this.rest()
+    this.updateLimit()
+  }
+
+  /** Nothing is pending: an idle recorder holds no queue. */
+  private rest(): void {
+    this.scheduled = false
     this.incoming = empty
   }
 

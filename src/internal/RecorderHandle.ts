@@ -6,7 +6,9 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
+import * as LogLevel from "effect/LogLevel"
 import * as Option from "effect/Option"
+import * as References from "effect/References"
 import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import { InvalidEventError, type MetricEvent } from "../Event.ts"
@@ -397,6 +399,7 @@ export class RecorderHandle implements Handle, Lifecycle {
 
   private toRunning(): void {
     this.setStatus({ _tag: "Running" })
+    this.debug("Recorder started")
     this.hook?.start()
   }
 
@@ -425,6 +428,7 @@ export class RecorderHandle implements Handle, Lifecycle {
     }
     if (!timedOut && causes.length === 0) {
       this.setStatus({ _tag: "Stopped", report })
+      this.debug("Recorder stopped")
       Deferred.doneUnsafe(stopped, Exit.succeed(report))
       return
     }
@@ -584,6 +588,12 @@ export class RecorderHandle implements Handle, Lifecycle {
     const enclosing = Context.get(this.context, EnclosingRecorders)
     const context = Context.add(this.context, EnclosingRecorders, [...enclosing, this])
     return Effect.runForkWith(context)(Effect.andThen(Effect.yieldNow, effect))
+  }
+
+  /** Most programs filter Debug out, and should not pay a fiber for it. */
+  private debug(message: string): void {
+    const minimum = Context.get(this.context, References.MinimumLogLevel)
+    if (!LogLevel.isGreaterThan(minimum, "Debug")) this.log(Effect.logDebug(message))
   }
 
   private log(effect: Effect.Effect<void>): void {
