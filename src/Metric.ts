@@ -512,7 +512,7 @@ export const filter: {
  *
  * const Uploaded = Metric.mapEvent(Bytes, {
  *   events: ["upload"],
- *   f: (e: { readonly _tag: "upload"; readonly body: string }) => ({ _tag: "bytes", count: e.body.length })
+ *   f: (e: { readonly _tag: "upload"; readonly body: string }) => ({ _tag: "bytes" as const, count: e.body.length })
  * })
  *
  * Metric.fold(Uploaded, [{ _tag: "upload", body: "abc" }]) // => { total: 3 }
