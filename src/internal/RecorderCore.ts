@@ -15,7 +15,7 @@ import type { Subscription } from "./Subscription.ts"
 export type Refusal = "invalidEvent" | "invalidState" | "overflow" | "dropped"
 
 /** What the queue needs to know of, and tell to, the lifecycle around it. */
-export interface Lifecycle {
+export interface RecorderOwner {
   /** Whether events are accepted now. Starts a recorder that waits for its first event. */
   admit(): boolean
   /** Something threw under `onDefect: "fail"`. */
@@ -79,16 +79,16 @@ export class RecorderCore implements Backlog, TableOwner {
   private subscriptionsEnded = false
   private readonly settings: RecorderSettings
   private readonly dispatcher: Dispatcher
-  private readonly lifecycle: Lifecycle
+  private readonly owner: RecorderOwner
   private readonly clock: Clock.Clock
 
-  constructor(settings: RecorderSettings, dispatcher: Dispatcher, lifecycle: Lifecycle, clock: Clock.Clock) {
+  constructor(settings: RecorderSettings, dispatcher: Dispatcher, owner: RecorderOwner, clock: Clock.Clock) {
     this.settings = settings
     this.recorderId = settings.entityId
     this.entityId = settings.entityId
     this.capacity = settings.capacity
     this.dispatcher = dispatcher
-    this.lifecycle = lifecycle
+    this.owner = owner
     this.clock = clock
     this.table = new MetricTable(this, clock)
   }
@@ -110,7 +110,7 @@ export class RecorderCore implements Backlog, TableOwner {
   /** The rest of a handoff that the fast path could not finish. */
   handoff(event: MetricEvent): boolean {
     if (!isMetricEvent(event)) return this.refuse("invalidEvent")
-    if (!this.lifecycle.admit()) return this.refuse("invalidState")
+    if (!this.owner.admit()) return this.refuse("invalidState")
     if (this.pending >= this.capacity && !this.makeRoom(event)) return false
     if (this.incoming === empty) this.incoming = []
     this.incoming.push(event)
@@ -141,7 +141,7 @@ export class RecorderCore implements Backlog, TableOwner {
     }
     if (overflow === "fail" || this.busy) return this.refuse("overflow")
     this.foldSome(overflowSlice)
-    return this.lifecycle.admit() || this.refuse("invalidState")
+    return this.owner.admit() || this.refuse("invalidState")
   }
 
   refuse(reason: Exclude<Refusal, "dropped">): false {
@@ -188,7 +188,7 @@ export class RecorderCore implements Backlog, TableOwner {
     if (this.failure !== undefined) {
       const { failure } = this
       this.failure = undefined
-      this.lifecycle.fail(failure)
+      this.owner.fail(failure)
       return false
     }
     return more
@@ -326,6 +326,6 @@ export class RecorderCore implements Backlog, TableOwner {
     const key = `${message} ${metric}`
     if (logged.has(key)) return
     logged.add(key)
-    this.lifecycle.logDefect(message, metric, tag, cause)
+    this.owner.logDefect(message, metric, tag, cause)
   }
 }

@@ -1,89 +1,23 @@
 import * as Cause from "effect/Cause"
 import type * as Clock from "effect/Clock"
-import * as Context from "effect/Context"
-import * as Deferred from "effect/Deferred"
-import * as Duration from "effect/Duration"
+import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
-import * as Exit from "effect/Exit"
-import * as Fiber from "effect/Fiber"
-import * as LogLevel from "effect/LogLevel"
-import * as Option from "effect/Option"
-import * as References from "effect/References"
-import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import { InvalidEventError, type MetricEvent } from "../Event.ts"
 import * as Metric from "../Metric.ts"
-import type {
-  Handle,
-  MetricChange,
-  Missed,
-  RecorderCapture,
-  RecorderStats,
-  RecorderStatus,
-  Snapshot
-} from "../Recorder.ts"
-import { ChangeHook } from "./ChangeHook.ts"
+import type { Handle, MetricChange, Missed, RecorderCapture, RecorderStats, Snapshot } from "../Recorder.ts"
 import { describe } from "./describe.ts"
-import { type Dispatcher, sliceMs } from "./Dispatcher.ts"
-import { immediate, now } from "./host.ts"
-import { type Lifecycle, RecorderCore } from "./RecorderCore.ts"
-import {
-  MetricNameTakenError,
-  MetricNotRegisteredError,
-  MetricViewError,
-  QueueOverflowError,
-  RecorderInvalidStateError,
-  RecorderStartError,
-  RecorderStopError,
-  type StopReport,
-  StopTimeoutError
-} from "./RecorderError.ts"
+import type { Dispatcher } from "./Dispatcher.ts"
+import { MetricNameTakenError, MetricNotRegisteredError, MetricViewError, QueueOverflowError } from "./RecorderError.ts"
+import { RecorderLifecycle } from "./RecorderLifecycle.ts"
 import type { RecorderSettings } from "./RecorderSettings.ts"
 import { Subscription, toStream } from "./Subscription.ts"
 
-/** The recorders in one of whose hooks a fiber runs: waiting for such a hook from there would be waiting for itself. */
-const EnclosingRecorders = Context.Reference<ReadonlyArray<unknown>>("mvx-metrics/internal/EnclosingRecorders", {
-  defaultValue: () => []
-})
-
-/** How many statuses a reader may lag behind: a few lives of a recorder. */
-const statusCapacity = 64
-
 const accepting = "Virgin, Starting or Running"
 
-type StopError = RecorderStopError | StopTimeoutError
-
-/** Lets pending I/O of the host happen. */
-const giveWay = Effect.callback<void>((resume) => immediate(() => resume(Effect.void)))
-
-/**
- * A recorder: its core, and the lifecycle around it.
- *
- * Each operation matches the status first and makes its transition in that same
- * step. What takes time (hooks, and the release of what they acquired) runs in
- * fibers that belong to the recorder, so that interrupting a caller who waits
- * interrupts nothing else.
- */
-export class RecorderHandle implements Handle, Lifecycle {
+/** A recorder: handing over and reading, on top of its life. */
+export class RecorderHandle extends RecorderLifecycle implements Handle {
   readonly registerEventUnsafe: (event: MetricEvent) => boolean
-  private readonly core: RecorderCore
-  private readonly settings: RecorderSettings
-  private readonly context: Context.Context<never>
-  private readonly clock: Clock.Clock
-  private readonly hook: ChangeHook | undefined
-  private current: RecorderStatus = { _tag: "Virgin" }
-  private closed = false
-  /** What `onStarting` acquired. */
-  private resources: Scope.Closeable | undefined
-  private startFiber: Fiber.Fiber<unknown> | undefined
-  /** The outcome of the start in progress, or of the last one. */
-  private started: Deferred.Deferred<void, RecorderStartError> | undefined
-  /** The outcome of the stop in progress, or of the last one. */
-  private stopped: Deferred.Deferred<StopReport, StopError> | undefined
-  /** Runs the hooks of a stop or a failure, and the release. */
-  private teardown: Fiber.Fiber<unknown> | undefined
-  private closing: Deferred.Deferred<void> | undefined
-  private statusSubscriptions: ReadonlyArray<Subscription<RecorderStatus>> = []
 
   constructor(
     settings: RecorderSettings,
@@ -91,10 +25,8 @@ export class RecorderHandle implements Handle, Lifecycle {
     dispatcher: Dispatcher,
     clock: Clock.Clock
   ) {
-    this.settings = settings
-    this.context = context
-    this.clock = clock
-    const core = this.core = new RecorderCore(settings, dispatcher, this, clock)
+    super(settings, context, dispatcher, clock)
+    const { core } = this
     this.registerEventUnsafe = (event) => {
       try {
         if (
@@ -110,21 +42,7 @@ export class RecorderHandle implements Handle, Lifecycle {
         return core.refuse("invalidEvent")
       }
     }
-    if (settings.onMetricChanged !== undefined) {
-      this.hook = new ChangeHook(
-        settings.capacity,
-        (change) => this.runOnMetricChanged(change),
-        (effect) => this.run(effect)
-      )
-      core.subscribe(this.hook.backlog, 0)
-    }
   }
-
-  get entityId(): string {
-    return this.settings.entityId
-  }
-
-  // --- events and metrics -----------------------------------------------------
 
   registerEvent(event: MetricEvent): ReturnType<Handle["registerEvent"]> {
     return Effect.suspend((): ReturnType<Handle["registerEvent"]> => {
@@ -169,8 +87,6 @@ export class RecorderHandle implements Handle, Lifecycle {
   get metrics(): Effect.Effect<ReadonlyArray<Metric.Any>> {
     return Effect.sync(() => this.core.table.slots.map((slot) => slot.metric))
   }
-
-  // --- reading ----------------------------------------------------------------
 
   get snapshots(): Effect.Effect<Record<string, Metric.MetricSnapshot>> {
     return this.read("snapshots", () => this.core.readSnapshots())
@@ -221,18 +137,6 @@ export class RecorderHandle implements Handle, Lifecycle {
     )
   }
 
-  private get foldAccepted(): Effect.Effect<void> {
-    return Effect.suspend(() => this.foldTo(this.core.accepted))
-  }
-
-  private foldTo(offset: number): Effect.Effect<void> {
-    return Effect.suspend(() =>
-      this.core.foldTo(offset, now() + sliceMs) ? Effect.void : Effect.andThen(giveWay, this.foldTo(offset))
-    )
-  }
-
-  // --- changes ----------------------------------------------------------------
-
   get changes(): Stream.Stream<MetricChange> {
     return toStream({
       subscribe: () => {
@@ -272,339 +176,5 @@ export class RecorderHandle implements Handle, Lifecycle {
         this.hook === undefined || this.isInside(fiber) ? Effect.void : this.hook.await(this.core.table.sequence)
       )
     )
-  }
-
-  // --- lifecycle --------------------------------------------------------------
-
-  get status(): Effect.Effect<RecorderStatus> {
-    return Effect.sync(() => this.current)
-  }
-
-  get statusChanges(): Stream.Stream<RecorderStatus> {
-    return toStream({
-      subscribe: () => {
-        const subscription = new Subscription<RecorderStatus>(statusCapacity)
-        if (this.closing !== undefined && Deferred.isDoneUnsafe(this.closing)) subscription.end()
-        else this.statusSubscriptions = [...this.statusSubscriptions, subscription]
-        return { subscription, first: [this.current] }
-      },
-      unsubscribe: (subscription) => {
-        this.statusSubscriptions = this.statusSubscriptions.filter((other) => other !== subscription)
-      }
-    })
-  }
-
-  get start(): Handle["start"] {
-    return Effect.withFiber((fiber): Handle["start"] => {
-      switch (this.current._tag) {
-        case "Virgin":
-        case "Stopped":
-          if (this.closed) return Effect.fail(this.invalidState("start", "a recorder that is not closed"))
-          this.begin()
-          break
-        case "Starting":
-          break
-        default:
-          return Effect.fail(this.invalidState("start", "Virgin, Starting or Stopped"))
-      }
-      return this.started === undefined || this.isInside(fiber) ? Effect.void : Deferred.await(this.started)
-    })
-  }
-
-  get stop(): Handle["stop"] {
-    return Effect.withFiber((fiber): Handle["stop"] => {
-      switch (this.current._tag) {
-        case "Running":
-          this.end()
-          break
-        case "Stopping":
-          break
-        default:
-          return Effect.fail(this.invalidState("stop", "Running or Stopping"))
-      }
-      return this.isInside(fiber) ? Effect.succeed(this.report) : Deferred.await(this.stopped!)
-    })
-  }
-
-  /** Ends the recorder for good, as its scope closes. Never fails. */
-  get close(): Effect.Effect<void> {
-    return Effect.withFiber((fiber) => {
-      if (this.closing === undefined) {
-        this.closing = Deferred.makeUnsafe()
-        this.beginClose()
-      }
-      return this.isInside(fiber) ? Effect.void : Deferred.await(this.closing)
-    })
-  }
-
-  /** The dispatcher has ended without its owner asking for it. */
-  cancel(exit: Exit.Exit<unknown>): void {
-    const cause = Exit.isFailure(exit) ? exit.cause : Cause.interrupt()
-    this.terminate({ _tag: "Cancelled", cause: Cause.map(cause, (error) => error as unknown) })
-  }
-
-  /** @internal */
-  admit(): boolean {
-    if (this.current._tag === "Virgin") this.begin()
-    return this.accepts
-  }
-
-  /** @internal */
-  fail(cause: Cause.Cause<unknown>): void {
-    this.terminate({ _tag: "Failure", cause })
-  }
-
-  /** @internal */
-  logDefect(message: string, metric: string, tag: string | undefined, cause: Cause.Cause<unknown>): void {
-    const annotations = { "metrics.metric": metric, ...(tag === undefined ? {} : { "metrics.event": tag }) }
-    this.log(Effect.annotateLogs(Effect.logError(`${message}: ${metric}`, cause), annotations))
-  }
-
-  private get accepts(): boolean {
-    const { _tag } = this.current
-    return _tag === "Running" || _tag === "Virgin" || _tag === "Starting"
-  }
-
-  private get report(): StopReport {
-    const { changesSkipped, discarded, folded } = this.core
-    return { folded, discarded, changesSkipped }
-  }
-
-  private begin(): void {
-    this.core.setOpen(true)
-    const { onStarting } = this.settings
-    if (onStarting === undefined) {
-      this.started = undefined
-      return this.toRunning()
-    }
-    this.setStatus({ _tag: "Starting" })
-    this.started = Deferred.makeUnsafe()
-    const resources = this.resources = Scope.makeUnsafe()
-    this.startFiber = this.run(
-      Scope.provide(onStarting, resources).pipe(
-        Effect.withSpan("mvx-metrics.recorder.start", { attributes: this.annotations }),
-        Effect.exit,
-        Effect.map((exit) => this.endStart(exit))
-      )
-    )
-  }
-
-  private endStart(exit: Exit.Exit<void, unknown>): void {
-    if (this.current._tag !== "Starting") return
-    this.startFiber = undefined
-    if (Exit.isFailure(exit)) return this.terminate({ _tag: "Failure", cause: exit.cause })
-    this.toRunning()
-    Deferred.doneUnsafe(this.started!, Exit.void)
-  }
-
-  private toRunning(): void {
-    this.setStatus({ _tag: "Running" })
-    this.debug("Recorder started")
-    this.hook?.start()
-  }
-
-  private end(): void {
-    this.setStatus({ _tag: "Stopping" })
-    const { core, settings } = this
-    core.setOpen(false)
-    this.stopped = Deferred.makeUnsafe()
-    const waits = core.busy || this.hook !== undefined || this.resources !== undefined ||
-      settings.onStopped !== undefined
-    if (waits) return this.tearDown({ deliver: true, onStopped: true })
-    const inTime = core.foldTo(core.accepted, now() + Duration.toMillis(settings.stopTimeout))
-    if (!inTime) core.discardPending()
-    this.endStop(!inTime, [])
-  }
-
-  private endStop(timedOut: boolean, causes: ReadonlyArray<Cause.Cause<unknown>>): void {
-    const { report } = this
-    const { recorderId } = this.core
-    const stopped = this.stopped!
-    const { current } = this
-    if (current._tag === "Failure" || current._tag === "Cancelled") {
-      for (const cause of causes) this.log(Effect.logError("A recorder that had failed did not stop cleanly", cause))
-      Deferred.doneUnsafe(stopped, Exit.fail(new RecorderStopError({ recorderId, cause: current.cause })))
-      return
-    }
-    if (!timedOut && causes.length === 0) {
-      this.setStatus({ _tag: "Stopped", report })
-      this.debug("Recorder stopped")
-      Deferred.doneUnsafe(stopped, Exit.succeed(report))
-      return
-    }
-    const timeout = timedOut ? new StopTimeoutError({ recorderId, report }) : undefined
-    const cause = causes.reduce(
-      (all, cause) => Cause.combine(all, cause),
-      timeout === undefined ? Cause.empty as Cause.Cause<unknown> : Cause.fail(timeout)
-    )
-    const error = timeout !== undefined && causes.length === 0 ? timeout : new RecorderStopError({ recorderId, cause })
-    this.setStatus({ _tag: "Failure", cause })
-    this.log(Effect.logError("A recorder did not stop cleanly", cause))
-    Deferred.doneUnsafe(stopped, Exit.fail(error))
-  }
-
-  private terminate(status: Extract<RecorderStatus, { readonly cause: unknown }>): void {
-    const before = this.current._tag
-    if (before === "Failure" || before === "Cancelled") return
-    this.setStatus(status)
-    this.core.setOpen(false)
-    this.core.discardPending()
-    this.stopHook()
-    this.log(Effect.logError(`Recorder ended in ${status._tag}`, status.cause))
-    if (before === "Starting") this.failStart(status.cause)
-    // A stop in progress sees the new status, and ends with it.
-    if (before !== "Stopping") this.tearDown({ deliver: false, onStopped: before === "Running" })
-  }
-
-  private failStart(cause: Cause.Cause<unknown>): void {
-    const error = new RecorderStartError({ recorderId: this.core.recorderId, cause })
-    Deferred.doneUnsafe(this.started!, Exit.fail(error))
-  }
-
-  private stopHook(): void {
-    if (this.hook !== undefined) this.core.changesSkipped += this.hook.stop()
-  }
-
-  private beginClose(): void {
-    this.closed = true
-    switch (this.current._tag) {
-      case "Virgin":
-        this.core.setOpen(false)
-        this.setStatus({ _tag: "Stopped", report: this.report })
-        break
-      case "Starting":
-        this.setStatus({ _tag: "Stopping" })
-        this.core.setOpen(false)
-        this.stopped = Deferred.makeUnsafe()
-        this.failStart(Cause.interrupt())
-        this.tearDown({ deliver: false, onStopped: false })
-        break
-      case "Running":
-        this.end()
-    }
-    if (this.teardown === undefined) this.endClose()
-    else this.teardown.addObserver(() => this.endClose())
-  }
-
-  private endClose(): void {
-    this.core.endSubscriptions()
-    for (const subscription of this.statusSubscriptions) subscription.end()
-    this.statusSubscriptions = []
-    Deferred.doneUnsafe(this.closing!, Exit.void)
-  }
-
-  /**
-   * What comes after acceptance is closed, in a fiber: the rest of the fold, the
-   * delivery of changes to the hook, `onStopped`, the release. Each part has
-   * `stopTimeout`; one that does not keep to it is interrupted and left behind.
-   */
-  private tearDown(options: { readonly deliver: boolean; readonly onStopped: boolean }): void {
-    const { startFiber } = this
-    const isStop = this.current._tag === "Stopping"
-    const teardown = this.run(Effect.gen({ self: this }, function*() {
-      const causes: Array<Cause.Cause<unknown>> = []
-      let timedOut = false
-      const part = (effect: Effect.Effect<unknown, unknown>) =>
-        Effect.map(this.bounded(effect), (exit) => {
-          if (exit === undefined) timedOut = true
-          else if (Exit.isFailure(exit)) causes.push(exit.cause)
-        })
-      if (startFiber !== undefined) yield* part(Fiber.interrupt(startFiber))
-      yield* part(Effect.andThen(this.foldAccepted, options.deliver ? this.hookDone : Effect.void))
-      this.core.discardPending()
-      this.stopHook()
-      if (!options.deliver) yield* part(this.hook?.ended ?? Effect.void)
-      const { onStopped } = this.settings
-      if (options.onStopped && onStopped !== undefined) {
-        yield* part(Effect.withSpan(Effect.scoped(onStopped), "mvx-metrics.recorder.stop", {
-          attributes: this.annotations
-        }))
-      }
-      const { resources } = this
-      this.resources = undefined
-      if (resources !== undefined) yield* part(Scope.close(resources, Exit.void))
-      this.teardown = undefined
-      if (isStop) return this.endStop(timedOut, causes)
-      for (const cause of causes) this.log(Effect.logError("A recorder that had failed did not stop cleanly", cause))
-    }))
-    this.teardown = teardown
-  }
-
-  private get hookDone(): Effect.Effect<void> {
-    return Effect.suspend(() => this.hook?.await(this.core.table.sequence) ?? Effect.void)
-  }
-
-  /** The exit of an effect, or `undefined` when it does not end within `stopTimeout`. */
-  private bounded(effect: Effect.Effect<unknown, unknown>): Effect.Effect<Exit.Exit<unknown, unknown> | undefined> {
-    return Effect.suspend(() => {
-      const fiber = this.run(effect)
-      const { stopTimeout } = this.settings
-      if (!Duration.isFinite(stopTimeout)) return Fiber.await(fiber)
-      return Effect.map(Effect.timeoutOption(Fiber.await(fiber), stopTimeout), (exit) => {
-        if (Option.isNone(exit)) fiber.interruptUnsafe()
-        return Option.getOrUndefined(exit)
-      })
-    })
-  }
-
-  private runOnMetricChanged(change: MetricChange): Effect.Effect<void> {
-    return Effect.suspend(() => this.settings.onMetricChanged!(change)).pipe(
-      Effect.scoped,
-      Effect.catchCause((cause) => Effect.sync(() => this.hookFailed(change, cause)))
-    ) as Effect.Effect<void>
-  }
-
-  private hookFailed(change: MetricChange, cause: Cause.Cause<unknown>): void {
-    const interruptedByUs = !this.hook!.isOpen && Cause.hasInterruptsOnly(cause)
-    if (interruptedByUs) return
-    this.core.countDefect("onMetricChanged failed", change.metric, change.event._tag, cause)
-    if (this.settings.onDefect === "fail") this.fail(cause)
-  }
-
-  // --- helpers ----------------------------------------------------------------
-
-  private setStatus(status: RecorderStatus): void {
-    this.current = status
-    for (const subscription of this.statusSubscriptions) subscription.offer([status])
-  }
-
-  private invalidState(operation: string, expected: string): RecorderInvalidStateError {
-    const { current } = this
-    return new RecorderInvalidStateError({
-      entityId: this.entityId,
-      operation,
-      state: current._tag,
-      expected,
-      ...("cause" in current ? { cause: current.cause } : {})
-    })
-  }
-
-  private isInside(fiber: Fiber.Fiber<unknown, unknown>): boolean {
-    return fiber.getRef(EnclosingRecorders).includes(this)
-  }
-
-  /** Runs an effect in a fiber of the recorder, never on the stack of the caller. */
-  private run<A, E>(effect: Effect.Effect<A, E>): Fiber.Fiber<A, E> {
-    const enclosing = Context.get(this.context, EnclosingRecorders)
-    const context = Context.add(this.context, EnclosingRecorders, [...enclosing, this])
-    return Effect.runForkWith(context)(Effect.andThen(Effect.yieldNow, effect))
-  }
-
-  /** Most programs filter Debug out, and should not pay a fiber for it. */
-  private debug(message: string): void {
-    const minimum = Context.get(this.context, References.MinimumLogLevel)
-    if (!LogLevel.isGreaterThan(minimum, "Debug")) this.log(Effect.logDebug(message))
-  }
-
-  private log(effect: Effect.Effect<void>): void {
-    Effect.runForkWith(this.context)(Effect.andThen(Effect.yieldNow, this.annotate(effect)))
-  }
-
-  private annotate(effect: Effect.Effect<void>): Effect.Effect<void> {
-    return Effect.annotateLogs(effect, this.annotations)
-  }
-
-  private get annotations(): Record<string, string> {
-    return { "metrics.recorder": this.core.recorderId }
   }
 }
