@@ -1,5 +1,10 @@
 import { defineConfig } from "vitest/config"
 
+const [major = 0, minor = 0] = process.versions.node.split(".").map(Number)
+if (major < 22 || (major === 22 && minor < 19)) {
+  throw new Error(`Expected Node 22.19 or later, found ${process.version}`)
+}
+
 export default defineConfig({
   resolve: {
     alias: [

@@ -225,7 +225,12 @@ export class RecorderLifecycle
     this.stopped = Deferred.makeUnsafe()
     const waits = core.busy || this.hook !== undefined || this.resources !== undefined ||
       settings.onStopped !== undefined
-    if (waits) return this.tearDown({ deliver: true, onStopped: true })
+    if (waits) {
+      return this.tearDown(
+        { deliver: true, onStopped: true },
+        (timedOut, causes) => this.endStop(timedOut, causes)
+      )
+    }
     const inTime = core.foldTo(core.accepted, now() + Duration.toMillis(settings.stopTimeout))
     if (!inTime) core.discardPending()
     this.endStop(!inTime, [])
@@ -237,7 +242,7 @@ export class RecorderLifecycle
     const stopped = this.stopped!
     const { current } = this
     if (current._tag === "Failure" || current._tag === "Cancelled") {
-      for (const cause of causes) this.log(Effect.logError("A recorder that had failed did not stop cleanly", cause))
+      this.logUnclean(timedOut, causes)
       Deferred.doneUnsafe(stopped, Exit.fail(new RecorderStopError({ recorderId, cause: current.cause })))
       return
     }
@@ -266,9 +271,19 @@ export class RecorderLifecycle
     this.core.discardPending()
     this.stopHook()
     this.log(Effect.logError(`Recorder ended in ${status._tag}`, status.cause))
-    if (before === "Starting") this.failStart(status.cause)
     // A stop in progress sees the new status, and ends with it.
-    if (before !== "Stopping") this.tearDown({ deliver: false, onStopped: before === "Running" })
+    if (before === "Stopping") return
+    this.tearDown({ deliver: false, onStopped: before === "Running" }, (timedOut, causes) => {
+      this.logUnclean(timedOut, causes)
+      if (before === "Starting") this.failStart(status.cause)
+    })
+  }
+
+  /** What goes wrong in the end of a recorder that had failed before changes its status no more. */
+  private logUnclean(timedOut: boolean, causes: ReadonlyArray<Cause.Cause<unknown>>): void {
+    if (!timedOut && causes.length === 0) return
+    const details = timedOut ? ["not within its stopTimeout", ...causes] : causes
+    this.log(Effect.logError("A recorder that had failed did not stop cleanly", ...details))
   }
 
   private failStart(cause: Cause.Cause<unknown>): void {
@@ -291,8 +306,10 @@ export class RecorderLifecycle
         this.setStatus({ _tag: "Stopping" })
         this.core.setOpen(false)
         this.stopped = Deferred.makeUnsafe()
-        this.failStart(Cause.interrupt())
-        this.tearDown({ deliver: false, onStopped: false })
+        this.tearDown({ deliver: false, onStopped: false }, (timedOut, causes) => {
+          this.failStart(Cause.interrupt())
+          this.endStop(timedOut, causes)
+        })
         break
       case "Running":
         this.end()
@@ -313,10 +330,12 @@ export class RecorderLifecycle
    * delivery of changes to the hook, `onStopped`, the release. Each part has
    * `stopTimeout`; one that does not keep to it is interrupted and left behind.
    */
-  private tearDown(options: { readonly deliver: boolean; readonly onStopped: boolean }): void {
+  private tearDown(
+    options: { readonly deliver: boolean; readonly onStopped: boolean },
+    done: (timedOut: boolean, causes: ReadonlyArray<Cause.Cause<unknown>>) => void
+  ): void {
     const { startFiber } = this
-    const isStop = this.current._tag === "Stopping"
-    const teardown = this.run(Effect.gen({ self: this }, function*() {
+    this.teardown = this.run(Effect.gen({ self: this }, function*() {
       const causes: Array<Cause.Cause<unknown>> = []
       let timedOut = false
       const part = (effect: Effect.Effect<unknown, unknown>) =>
@@ -339,10 +358,8 @@ export class RecorderLifecycle
       this.resources = undefined
       if (resources !== undefined) yield* part(Scope.close(resources, Exit.void))
       this.teardown = undefined
-      if (isStop) return this.endStop(timedOut, causes)
-      for (const cause of causes) this.log(Effect.logError("A recorder that had failed did not stop cleanly", cause))
+      done(timedOut, causes)
     }))
-    this.teardown = teardown
   }
 
   private get hookDone(): Effect.Effect<void> {
