@@ -362,6 +362,20 @@ describe("stop", () => {
       assert.deepStrictEqual(error.report, { folded: 5, discarded: 0, changesSkipped: 4 })
       assert.deepStrictEqual(log, ["interrupted", "stopped"])
       assert.strictEqual(yield* statusOf(recorder), "Failure")
+      assert.deepStrictEqual((yield* recorder.stats).defects, {}, "an interruption of ours is no defect")
+    }))
+
+  it.effect("interrupts an onStopped that takes too long", () =>
+    Effect.gen(function*() {
+      const hook = controlled()
+      const recorder = yield* make({ stopTimeout: "2 seconds", onStopped: hook.effect })
+      yield* recorder.start
+      const stopping = yield* Effect.forkChild(outcome(recorder.stop), { startImmediately: true })
+      yield* settle
+      yield* TestClock.adjust("2 seconds")
+      assert.strictEqual(yield* Fiber.join(stopping), "StopTimeoutError")
+      yield* settle
+      assert.strictEqual(hook.interrupted, 1)
     }))
 
   it.effect("does not wait for a hook that cannot be interrupted", () =>
@@ -537,6 +551,25 @@ describe("closing the scope", () => {
       assert.isTrue(released)
     }))
 
+  it.effect("is not undone by a start hook that could not be interrupted and ends later", () =>
+    Effect.gen(function*() {
+      const hook = controlled()
+      const scope = yield* Scope.make()
+      const recorder = yield* Scope.provide(
+        make({ onStarting: Effect.uninterruptible(hook.effect), stopTimeout: "1 seconds" }),
+        scope
+      )
+      recorder.registerEventUnsafe(new Hit({ n: 1 }))
+      yield* settle
+      const closing = yield* Effect.forkChild(Scope.close(scope, Exit.void), { startImmediately: true })
+      yield* settle
+      yield* TestClock.adjust("1 seconds")
+      yield* Fiber.join(closing)
+      yield* Deferred.succeed(hook.gate, undefined)
+      yield* settle
+      assert.strictEqual(yield* statusOf(recorder), "Failure")
+    }))
+
   it.effect("is final: the recorder cannot be started again", () =>
     Effect.gen(function*() {
       for (const before of [(_: Recorder.Handle) => Effect.void, (r: Recorder.Handle) => Effect.asVoid(r.start)]) {
@@ -639,14 +672,22 @@ describe("failure of a running recorder", () => {
       assert.deepStrictEqual(log, ["interrupt"])
     }))
 
-  it.effect("while it stops fails the stop with the cause, and onStopped still runs", () =>
+  it.effect("while it stops fails the stop with the cause, and onStopped and the release still run, in order", () =>
     Effect.gen(function*() {
-      let stops = 0
-      const recorder = yield* failing({ onStopped: Effect.sync(() => void stops++) })
+      const log: Array<string> = []
+      const recorder = yield* make({
+        metrics: [throwingAt(3)],
+        onDefect: "fail",
+        onStarting: Effect.acquireRelease(Effect.void, () => Effect.sync(() => void log.push("release"))),
+        onStopped: Effect.andThen(settle, Effect.sync(() => void log.push("stopped")))
+      })
+      yield* recorder.start
+      emitAll(recorder, hits(1, 5))
       const error = yield* Effect.flip(recorder.stop)
       assert.instanceOf(error, Recorder.RecorderStopError)
       assert.strictEqual(String(Cause.squash(error.cause)), "Error: reducer 3")
-      assert.deepStrictEqual([stops, yield* statusOf(recorder)], [1, "Failure"])
+      yield* settle
+      assert.deepStrictEqual([log, yield* statusOf(recorder)], [["stopped", "release"], "Failure"] as never)
       const sync = yield* failing({})
       assert.strictEqual(yield* outcome(sync.stop), "RecorderStopError")
     }))
@@ -678,6 +719,38 @@ describe("failure of a running recorder", () => {
       assert.isTrue(status._tag === "Failure" && Cause.squash(status.cause) === "boom")
       const stats = yield* recorder.stats
       assert.deepStrictEqual([stats.defects, stats.changesSkipped], [{ "cache.hits": 1 }, 3])
+    }))
+
+  it.effect("interrupts the change hook, and waits for its end before onStopped", () =>
+    Effect.gen(function*() {
+      const log: Array<string> = []
+      const running = Effect.sync(() => void log.push("running"))
+      const interrupted = Effect.andThen(settle, Effect.sync(() => void log.push("interrupted")))
+      const recorder = yield* make({
+        metrics: [throwingAt(3)],
+        onDefect: "fail",
+        onMetricChanged: () => Effect.andThen(running, Effect.onInterrupt(Effect.never, () => interrupted)),
+        onStopped: Effect.sync(() => void log.push("stopped"))
+      })
+      emitAll(recorder, hits(1, 2))
+      yield* until("the hook runs", Effect.map(recorder.snapshots, () => log.length > 0))
+      emitAll(recorder, hits(3, 3))
+      yield* until("the end", Effect.map(recorder.snapshots, () => log.includes("stopped")))
+      assert.deepStrictEqual(log, ["running", "interrupted", "stopped"])
+    }))
+
+  it.effect("is final: a later end of the dispatcher does not change it", () =>
+    Effect.gen(function*() {
+      let dispatcher: Fiber.Fiber<unknown, unknown> | undefined
+      const Spy = Metric.filter(throwingAt(2), () => {
+        dispatcher = Fiber.getCurrent()
+        return true
+      })
+      const recorder = yield* make({ metrics: [Spy], onDefect: "fail", linger: 0 })
+      emitAll(recorder, hits(1, 2))
+      yield* until("Failure", Effect.map(statusOf(recorder), (tag) => tag === "Failure"))
+      yield* Fiber.interrupt(dispatcher!)
+      assert.strictEqual(yield* statusOf(recorder), "Failure")
     }))
 
   it.effect("by an interrupted dispatcher is Cancelled, with onStopped run and everything counted", () =>

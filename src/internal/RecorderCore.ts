@@ -66,7 +66,7 @@ export class RecorderCore implements Backlog, TableOwner {
   /** The dispatcher has this recorder on its list. */
   private scheduled = false
   private open = true
-  /** A reducer or a view is running: whatever it does here must not fold. */
+  /** A reducer or a view is running: what it calls must not fold. */
   busy = false
   private failure: Cause.Cause<unknown> | undefined
   private dropped = 0
@@ -164,7 +164,6 @@ export class RecorderCore implements Backlog, TableOwner {
   // --- folding --------------------------------------------------------------
 
   foldSome(count: number): boolean {
-    if (this.busy) return this.pending > 0
     const { table } = this
     this.highWater = Math.max(this.highWater, this.pending)
     if (this.batchEnd === table.offset) {

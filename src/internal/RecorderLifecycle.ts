@@ -370,9 +370,7 @@ export class RecorderLifecycle
   private bounded(effect: Effect.Effect<unknown, unknown>): Effect.Effect<Exit.Exit<unknown, unknown> | undefined> {
     return Effect.suspend(() => {
       const fiber = this.run(effect)
-      const { stopTimeout } = this.settings
-      if (!Duration.isFinite(stopTimeout)) return Fiber.await(fiber)
-      return Effect.map(Effect.timeoutOption(Fiber.await(fiber), stopTimeout), (exit) => {
+      return Effect.map(Effect.timeoutOption(Fiber.await(fiber), this.settings.stopTimeout), (exit) => {
         if (Option.isNone(exit)) fiber.interruptUnsafe()
         return Option.getOrUndefined(exit)
       })
