@@ -23,9 +23,11 @@ import {
   Hit,
   Hits,
   hits,
+  interruptions,
   Miss,
   outcome,
   settle,
+  suspending,
   throwingAt,
   until
 } from "./support.ts"
@@ -945,7 +947,9 @@ describe("flush", () => {
       emitAll(recorder, hits(1, 1))
       const flushing = yield* Effect.forkChild(recorder.flush, { startImmediately: true })
       emitAll(recorder, hits(2, 2))
+      yield* recorder.snapshots
       yield* settle
+      assert.isUndefined(flushing.pollUnsafe())
       yield* Deferred.succeed(gates[0]!, undefined)
       yield* Fiber.join(flushing)
       yield* Deferred.succeed(gates[1]!, undefined)
@@ -1089,10 +1093,10 @@ describe("the functions for code that states facts", () => {
         const recorder = yield* Owner
         yield* recorder.registerMetric(InFlight)
         const observe = Recorder.observe({ onStart: () => ({ _tag: "start" }), onExit: () => ({ _tag: "end" }) })
-        const fibers: Array<Fiber.Fiber<unknown, unknown>> = []
-        for (let turns = 0; turns < 10; turns++) {
+        for (const [budget, turns] of interruptions) {
+          const fibers: Array<Fiber.Fiber<unknown, unknown>> = []
           for (const effect of [Effect.never, Effect.yieldNow, Effect.fail("x"), Effect.die("y")]) {
-            fibers.push(yield* Effect.forkChild(observe(effect), { startImmediately: turns % 2 === 0 }))
+            fibers.push(yield* Effect.forkChild(suspending(budget)(observe(effect)), { startImmediately: true }))
           }
           for (let turn = 0; turn < turns; turn++) yield* Effect.yieldNow
           yield* Fiber.interruptAll(fibers)

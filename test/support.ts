@@ -88,3 +88,15 @@ export const collectLogs = () => {
   })
   return { lines, layer: Logger.layer([logger]) }
 }
+
+/**
+ * Makes an effect give way every few operations, so that it can be interrupted
+ * in between. Two budgets reach every operation: the scheduler spends part of
+ * one on giving way itself.
+ */
+export const suspending = (budget: 3 | 4) => Effect.provideService(References.MaxOpsBeforeYield, budget)
+
+/** All budgets, with all numbers of turns to wait before an interruption. */
+export const interruptions: ReadonlyArray<readonly [budget: 3 | 4, turns: number]> = ([3, 4] as const).flatMap(
+  (budget) => Array.from({ length: 16 }, (_, turns) => [budget, turns] as const)
+)

@@ -70,7 +70,7 @@ export class ChangeHook {
 
   private readonly pump = (): void => {
     const fiber = this.fork(Effect.whileLoop({
-      while: () => this.open && (this.current = this.backlog.take()) !== undefined,
+      while: () => (this.current = this.backlog.take()) !== undefined,
       body: () => this.run(this.current!),
       step: () => {
         this.current = undefined

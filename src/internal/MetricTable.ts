@@ -128,7 +128,6 @@ export class MetricTable {
   remove(name: string): boolean {
     const { length } = this.slots
     this.slots = this.slots.filter((slot) => slot.metric.name !== name)
-    this.waiting = this.waiting.filter((slot) => slot.metric.name !== name)
     this.routes = undefined
     return this.slots.length < length
   }
@@ -146,7 +145,7 @@ export class MetricTable {
 
   /**
    * Folds `events[start]` up to `events[end - 1]`, or up to the one that failed
-   * the recorder. `offset` counts along, and is always that of whole events: an
+   * the recorder, which then never folds again. `offset` counts along, and is always that of whole events: an
    * event shows in no metric before it shows in all.
    */
   fold(events: ReadonlyArray<MetricEvent>, start: number, end: number): void {
@@ -170,7 +169,6 @@ export class MetricTable {
           }
         } catch (defect) {
           if (this.owner.reducerFailed(slot, event, defect)) continue
-          for (const slot of slots) slot.next = untaken
           return
         }
       }

@@ -80,7 +80,10 @@ describe("Subscription", () => {
       subscription.offer([3])
       assert.deepStrictEqual(yield* subscription.pull, [2])
       const end = yield* Effect.exit(subscription.pull)
-      assert.isTrue(Exit.isFailure(end) && end.cause.reasons.some((reason) => Cause.isFailReason(reason) && Cause.isDone(reason.error)))
+      assert.isTrue(
+        Exit.isFailure(end) &&
+          end.cause.reasons.some((reason) => Cause.isFailReason(reason) && Cause.isDone(reason.error))
+      )
     }))
 
   it.effect("an interrupted pull loses nothing", () =>
@@ -93,4 +96,3 @@ describe("Subscription", () => {
       assert.deepStrictEqual(yield* subscription.pull, [1])
     }))
 })
-
