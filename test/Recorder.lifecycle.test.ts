@@ -686,6 +686,17 @@ describe("failure of a running recorder", () => {
       assert.deepStrictEqual(log, ["interrupt"])
     }))
 
+  it.effect("while it starts is not undone by a start hook that ends in the same moment", () =>
+    Effect.gen(function*() {
+      const hook = controlled()
+      const recorder = yield* failing({ onStarting: hook.effect })
+      yield* settle
+      recorder.snapshotsUnsafe()
+      Deferred.doneUnsafe(hook.gate, Exit.void)
+      yield* settle
+      assert.strictEqual(yield* statusOf(recorder), "Failure")
+    }))
+
   it.effect("while it stops fails the stop with the cause, and onStopped and the release still run, in order", () =>
     Effect.gen(function*() {
       const log: Array<string> = []

@@ -1,5 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import {
+  Cause,
   Context,
   Deferred,
   Duration,
@@ -945,6 +946,8 @@ describe("flush", () => {
       const gates = yield* Effect.forEach([1, 2], () => Deferred.make<void>())
       const recorder = yield* make({ onMetricChanged: (change) => Deferred.await(gates[change.sequence - 1]!) })
       emitAll(recorder, hits(1, 1))
+      yield* recorder.snapshots
+      yield* settle
       const flushing = yield* Effect.forkChild(recorder.flush, { startImmediately: true })
       emitAll(recorder, hits(2, 2))
       yield* recorder.snapshots
@@ -1100,6 +1103,10 @@ describe("the functions for code that states facts", () => {
           }
           for (let turn = 0; turn < turns; turn++) yield* Effect.yieldNow
           yield* Fiber.interruptAll(fibers)
+          for (const exit of yield* Fiber.awaitAll(fibers)) {
+            const defects = Exit.isFailure(exit) ? exit.cause.reasons.filter(Cause.isDieReason) : []
+            assert.isTrue(defects.every(({ defect }) => defect === "y"), "the result is the effect's own")
+          }
         }
         const { most, now } = (yield* recorder.snapshot(InFlight)).dimensions
         assert.isTrue(now === 0 && most > 0, `${now} ${most}`)

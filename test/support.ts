@@ -91,12 +91,11 @@ export const collectLogs = () => {
 
 /**
  * Makes an effect give way every few operations, so that it can be interrupted
- * in between. Two budgets reach every operation: the scheduler spends part of
- * one on giving way itself.
+ * in between. It takes several budgets to reach every operation.
  */
-export const suspending = (budget: 3 | 4) => Effect.provideService(References.MaxOpsBeforeYield, budget)
+export const suspending = (budget: number) => Effect.provideService(References.MaxOpsBeforeYield, budget)
 
-/** All budgets, with all numbers of turns to wait before an interruption. */
-export const interruptions: ReadonlyArray<readonly [budget: 3 | 4, turns: number]> = ([3, 4] as const).flatMap(
-  (budget) => Array.from({ length: 16 }, (_, turns) => [budget, turns] as const)
+/** Budgets, each with numbers of turns to wait before an interruption. */
+export const interruptions: ReadonlyArray<readonly [budget: number, turns: number]> = [3, 4, 5, 6, 7, 8].flatMap(
+  (budget) => Array.from({ length: 14 }, (_, turns) => [budget, turns] as const)
 )

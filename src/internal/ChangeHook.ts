@@ -32,10 +32,6 @@ export class ChangeHook {
     this.fork = fork
   }
 
-  get isOpen(): boolean {
-    return this.open
-  }
-
   /** Waits until no change is being run. */
   get ended(): Effect.Effect<unknown> {
     return Effect.suspend(() => this.fiber === undefined ? Effect.void : Fiber.await(this.fiber))

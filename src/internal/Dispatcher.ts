@@ -29,7 +29,6 @@ export class Dispatcher {
   private next = 0
   private timer: ReturnType<typeof setTimeout> | undefined
   private timerAt = Infinity
-  private due = false
   private resume: ((effect: Effect.Effect<void>) => void) | undefined
   private readonly fiber: Fiber.Fiber<void>
   private closed = false
@@ -77,19 +76,13 @@ export class Dispatcher {
     else this.timer = setTimeout(this.wake, delay)
   }
 
-  private readonly wake = (): void => {
-    this.due = true
-    this.resume?.(Effect.void)
-  }
+  private readonly wake = (): void => this.resume?.(Effect.void)
 
-  /** Due and waiting are looked at in one step, so that no wake-up falls between them. */
   private readonly park = Effect.callback<void>((resume) => {
-    if (this.due) return resume(Effect.void)
     this.resume = resume
   })
 
   private turn(): void {
-    this.due = false
     this.resume = undefined
     this.timer = undefined
     this.timerAt = Infinity

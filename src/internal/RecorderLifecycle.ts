@@ -158,18 +158,15 @@ export class RecorderLifecycle
     this.terminate({ _tag: "Cancelled", cause: Cause.map(cause, (error) => error as unknown) })
   }
 
-  /** @internal */
   admit(): boolean {
     if (this.current._tag === "Virgin") this.begin()
     return this.accepts
   }
 
-  /** @internal */
   fail(cause: Cause.Cause<unknown>): void {
     this.terminate({ _tag: "Failure", cause })
   }
 
-  /** @internal */
   logDefect(message: string, metric: string, tag: string | undefined, cause: Cause.Cause<unknown>): void {
     const annotations = { "metrics.metric": metric, ...(tag === undefined ? {} : { "metrics.event": tag }) }
     this.log(Effect.annotateLogs(Effect.logError(`${message}: ${metric}`, cause), annotations))
@@ -385,8 +382,6 @@ export class RecorderLifecycle
   }
 
   private hookFailed(change: MetricChange, cause: Cause.Cause<unknown>): void {
-    const interruptedByUs = !this.hook!.isOpen && Cause.hasInterruptsOnly(cause)
-    if (interruptedByUs) return
     this.core.countDefect("onMetricChanged failed", change.metric, change.event._tag, cause)
     if (this.settings.onDefect === "fail") this.fail(cause)
   }
