@@ -145,7 +145,7 @@ export type Instruments = Readonly<Record<string, Instrument>>
  * @category models
  * @since 0.1.0
  */
-export interface MetricSnapshot<out M extends Any = Any> {
+export interface MetricSnapshot<out M extends Any = Metric<string, any, any, unknown>> {
   readonly name: M["name"]
   readonly dimensions: DimensionsOf<M>
 }

@@ -98,15 +98,15 @@ export {
  * @category models
  * @since 0.1.0
  */
-export interface MetricChange {
+export interface MetricChange<out M extends Metric.Any = Metric.Metric<string, MetricEvent, unknown, unknown>> {
   readonly _tag: "Change"
   readonly recorderId: string
   readonly entityId: string
   /** The name of the metric. */
-  readonly metric: string
-  readonly event: MetricEvent
-  readonly state: unknown
-  readonly snapshot: Metric.MetricSnapshot | undefined
+  readonly metric: M["name"]
+  readonly event: Metric.EventOf<M>
+  readonly state: Metric.StateOf<M>
+  readonly snapshot: Metric.MetricSnapshot<M> | undefined
   readonly sequence: number
   readonly offset: number
 }
@@ -322,7 +322,15 @@ export interface RecorderService {
    */
   readonly changes: Stream.Stream<MetricChange>
 
-  /** Waits until everything accepted so far is folded and its changes are delivered. */
+  /**
+   * Waits until everything accepted so far is folded and its changes are delivered.
+   *
+   * **Gotchas**
+   *
+   * Delivered means that `onMetricChanged` has run, and that subscribers of
+   * `changes` have the change in their buffer: nobody waits for a subscriber.
+   * From inside one of the recorder's own hooks it does not wait for hooks.
+   */
   readonly flush: Effect.Effect<void>
 }
 
@@ -381,6 +389,36 @@ export interface Handle extends RecorderService {
 }
 
 /**
+ * Returns `true` for the changes of one metric, whose event, state and snapshot
+ * are then typed by it.
+ *
+ * **Gotchas**
+ *
+ * Metrics are told apart by name, which is unique within a recorder.
+ *
+ * **Example** (Reacting to one metric)
+ *
+ * ```ts
+ * import { Metric, Recorder } from "mvx-metrics"
+ * import { Option } from "effect"
+ *
+ * const Hits = Metric.make("cache.hits", {
+ *   events: ["cache.hit"],
+ *   initial: { total: 0 },
+ *   reduce: (s) => Option.some({ total: s.total + 1 })
+ * })
+ *
+ * const totalOf = (change: Recorder.MetricChange): number | undefined =>
+ *   Recorder.isChangeOf(change, Hits) ? change.snapshot?.dimensions.total : undefined
+ * ```
+ *
+ * @category guards
+ * @since 0.1.0
+ */
+export const isChangeOf = <M extends Metric.Any>(change: MetricChange, metric: M): change is MetricChange<M> =>
+  change.metric === metric.name
+
+/**
  * The options of a recorder. `R` is what its hooks require.
  *
  * @category models
@@ -422,7 +460,9 @@ export interface Options<R = never> {
   readonly stopTimeout?: Duration.Input | undefined
   /**
    * Runs before the first change is delivered. What it acquires in its scope is
-   * released when the recorder stops, fails, or does not start.
+   * released when the recorder stops, fails, or does not start. Hooks are made
+   * before the start: one that uses what another acquired looks for it when it
+   * runs (`Effect.suspend`).
    */
   readonly onStarting?: Effect.Effect<void, unknown, R> | undefined
   /** Runs once after each stop, and once when a running recorder fails. */

@@ -695,6 +695,19 @@ describe("changes", () => {
       )
     }))
 
+  it.effect("are told apart by isChangeOf, and then typed by the metric", () =>
+    Effect.gen(function*() {
+      const recorder = yield* make({ metrics: [All, Hits] })
+      const changes = yield* collect(recorder.changes)
+      emitAll(recorder, [new Hit({ n: 7 })])
+      yield* recorder.flush
+      yield* settle
+      const last = changes.flatMap((change) =>
+        Recorder.isChangeOf(change, Hits) ? [change.event.n, change.state.last, change.snapshot?.dimensions.last] : []
+      )
+      assert.deepStrictEqual(last, [7, 7, 7])
+    }))
+
   it.effect("begin with the events accepted after the subscription", () =>
     Effect.gen(function*() {
       const recorder = yield* make({ linger: "1 hour" })
