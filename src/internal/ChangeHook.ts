@@ -1,7 +1,24 @@
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import type { MetricChange } from "../Recorder.ts"
+import { immediate } from "./host.ts"
 import { Subscription } from "./Subscription.ts"
+
+/** Tells when it had to let changes go: somebody may wait for them. */
+class Backlog extends Subscription<MetricChange> {
+  private readonly onSkipped: () => void
+
+  constructor(capacity: number, onSkipped: () => void) {
+    super(capacity)
+    this.onSkipped = onSkipped
+  }
+
+  override offer(batch: ReadonlyArray<MetricChange>): number {
+    const skipped = super.offer(batch)
+    if (skipped > 0) this.onSkipped()
+    return skipped
+  }
+}
 
 interface Waiter {
   readonly sequence: number
@@ -27,7 +44,7 @@ export class ChangeHook {
     run: (change: MetricChange) => Effect.Effect<void>,
     fork: (effect: Effect.Effect<void>) => Fiber.Fiber<void>
   ) {
-    this.backlog = new Subscription(capacity)
+    this.backlog = new Backlog(capacity, () => this.notify())
     this.run = run
     this.fork = fork
   }
@@ -54,15 +71,23 @@ export class ChangeHook {
   }
 
   /** Waits until the changes up to the sequence number are run or skipped. */
-  readonly await = (sequence: number): Effect.Effect<void> =>
-    Effect.callback((resume) => {
-      const waiter = { sequence, resume: () => resume(Effect.void) }
-      this.waiters.push(waiter)
-      this.notify()
-      return Effect.sync(() => {
-        this.waiters = this.waiters.filter((other) => other !== waiter)
+  await(sequence: number): Effect.Effect<void> {
+    return Effect.suspend(() => {
+      if (sequence < this.first) return Effect.void
+      return Effect.callback<void>((resume) => {
+        const waiter = { sequence, resume: () => resume(Effect.void) }
+        this.waiters.push(waiter)
+        return Effect.sync(() => {
+          this.waiters = this.waiters.filter((other) => other !== waiter)
+        })
       })
     })
+  }
+
+  /** The first change that is not run yet. */
+  private get first(): number {
+    return (this.current ?? this.backlog.peek())?.sequence ?? Infinity
+  }
 
   private readonly pump = (): void => {
     const fiber = this.fork(Effect.whileLoop({
@@ -83,10 +108,11 @@ export class ChangeHook {
   }
 
   private notify(): void {
-    const first = (this.current ?? this.backlog.peek())?.sequence ?? Infinity
+    const { first } = this
     const due = this.waiters.filter((waiter) => waiter.sequence < first)
     if (due.length === 0) return
     this.waiters = this.waiters.filter((waiter) => waiter.sequence >= first)
-    for (const waiter of due) waiter.resume()
+    // Later: whoever waits must not go on in the middle of the pump, or of a fold.
+    for (const waiter of due) immediate(waiter.resume)
   }
 }

@@ -206,6 +206,7 @@ export class RecorderCore implements Backlog, TableOwner {
   /** Gives up the events that are not folded yet, and counts them. */
   discardPending(): void {
     const { pending } = this
+    this.highWater = Math.max(this.highWater, pending)
     this.discarded += pending
     this.table.offset += pending
     this.batchEnd = this.table.offset
