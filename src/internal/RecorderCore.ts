@@ -140,7 +140,7 @@ export class RecorderCore implements Backlog, TableOwner {
       return false
     }
     if (overflow === "fail" || this.busy) return this.refuse("overflow")
-    this.foldSome(overflowSlice)
+    this.step(overflowSlice)
     return this.owner.admit() || this.refuse("invalidState")
   }
 
@@ -156,14 +156,21 @@ export class RecorderCore implements Backlog, TableOwner {
 
   private updateLimit(): void {
     const inHand = this.batchEnd - this.table.offset
-    this.limit = !this.open || !this.scheduled
+    this.limit = !this.open || !this.scheduled || this.incoming === empty
       ? 0
       : (this.pastHalf ? this.capacity : Math.floor(this.capacity / 2)) - inHand
   }
 
   // --- folding --------------------------------------------------------------
 
+  /** The dispatcher's turn: it alone takes the recorder off its list. */
   foldSome(count: number): boolean {
+    this.scheduled = this.step(count)
+    this.updateLimit()
+    return this.scheduled
+  }
+
+  private step(count: number): boolean {
     const { table } = this
     this.highWater = Math.max(this.highWater, this.pending)
     if (this.batchEnd === table.offset) {
@@ -182,7 +189,7 @@ export class RecorderCore implements Backlog, TableOwner {
       this.deliver()
     }
     const more = this.pending > 0
-    if (!more) this.rest()
+    if (!more) this.incoming = empty
     this.updateLimit()
     if (this.failure !== undefined) {
       const { failure } = this
@@ -197,7 +204,7 @@ export class RecorderCore implements Backlog, TableOwner {
   foldTo(offset: number, until: number): boolean {
     if (this.busy) return true
     while (this.table.offset < offset) {
-      this.foldSome(Math.min(sliceStep, offset - this.table.offset))
+      this.step(Math.min(sliceStep, offset - this.table.offset))
       if (now() >= until) return this.table.offset >= offset
     }
     return true
@@ -211,14 +218,8 @@ export class RecorderCore implements Backlog, TableOwner {
     this.table.offset += pending
     this.batchEnd = this.table.offset
     this.batch = empty
-    this.rest()
-    this.updateLimit()
-  }
-
-  /** Nothing is pending: an idle recorder holds no queue. */
-  private rest(): void {
-    this.scheduled = false
     this.incoming = empty
+    this.updateLimit()
   }
 
   // --- observing ------------------------------------------------------------
