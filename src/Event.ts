@@ -221,6 +221,9 @@ export const Class = <Self = never>() =>
   if (typeof tag !== "string" || tag.trim() === "") {
     throw InvalidOptionError.of("tag", tag, "a non-blank string")
   }
+  if (typeof fields !== "object" || fields === null || Object.getOwnPropertySymbols(fields).length > 0) {
+    throw InvalidOptionError.of("fields", fields, "a record of schemas, by names that are strings")
+  }
   const plan = Object.entries(fields).map(([name, field]) => {
     if (name === "_tag" || name === "__proto__") {
       throw InvalidOptionError.of("fields", name, `names other than "_tag" and "__proto__"`)

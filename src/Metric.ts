@@ -348,7 +348,7 @@ export const make: {
     initial,
     reduce,
     dimensions: view,
-    instruments: checkInstruments(name, definition.instruments, shapeOf(view, initial)),
+    instruments: checkInstruments(name, definition.instruments, shapeOf(name, view, initial)),
     combine,
     state,
     version
@@ -480,11 +480,13 @@ export const filter: {
   ): Metric<Name, Event, State, Dimensions>
 } = dual(
   2,
-  (self: Any, predicate: (event: unknown) => boolean): Any =>
-    construct({
+  (self: Any, predicate: (event: unknown) => boolean): Any => {
+    checkFunction(self.name, "filter", predicate)
+    return construct({
       ...self,
       reduce: (state, event, meta) => predicate(event) ? self.reduce(state, event, meta) : Option.none()
     })
+  }
 )
 
 /**
@@ -556,8 +558,9 @@ export const mapEvent: {
       readonly events?: ReadonlyArray<EventSource> | undefined
       readonly f: (event: any) => MetricEvent
     }
-  ): Any =>
-    construct({
+  ): Any => {
+    checkFunction(self.name, "mapEvent", f)
+    return construct({
       ...self,
       tags: events === undefined ? undefined : tagsOf(self.name, events),
       reduce: (state, event, meta) => {
@@ -565,6 +568,7 @@ export const mapEvent: {
         return self.reduce(state, inner, "time" in inner ? new EventMeta(meta.time, inner) : meta)
       }
     })
+  }
 )
 
 /**
@@ -605,12 +609,17 @@ export const mapDimensions: {
     f: (dimensions: NoInfer<Dimensions>, meta: Meta) => Dimensions2
   ): Metric<Name, Event, State, Dimensions2>
 } = dual(2, (self: Any, f: (dimensions: unknown, meta: Meta) => unknown): Any => {
+  checkFunction(self.name, "mapDimensions", f)
   const dimensions = (state: unknown, meta: Meta) => f(self.dimensions(state, meta), meta)
-  const shape = shapeOf(dimensions, self.initial)
-  const instruments = shape === undefined
-    ? self.instruments
-    : Object.fromEntries(Object.entries(self.instruments).filter(([dimension]) => Object.hasOwn(shape, dimension)))
-  return construct({ ...self, dimensions, instruments })
+  const shape = shapeOf(self.name, dimensions, self.initial)
+  const shown = Object.entries(self.instruments).filter(([dimension]) =>
+    shape === undefined || Object.hasOwn(shape, dimension)
+  )
+  return construct({
+    ...self,
+    dimensions,
+    instruments: checkInstruments(self.name, Object.fromEntries(shown), shape)
+  })
 })
 
 /**
@@ -665,6 +674,10 @@ const checkName = (name: unknown): void => {
   }
 }
 
+const checkFunction = (name: string, combinator: string, f: unknown): void => {
+  if (typeof f !== "function") throw InvalidMetricError.of(name, f, `${combinator} to be given a function`)
+}
+
 const tagsOf = (name: string, events: unknown): ReadonlyArray<string> => {
   if (!Array.isArray(events) || events.length === 0) {
     throw InvalidMetricError.of(name, events, "`events` to be a non-empty array, or absent for every event")
@@ -676,22 +689,26 @@ const tagsOf = (name: string, events: unknown): ReadonlyArray<string> => {
     }
     return tag
   })
-  return Array.from(new Set(tags))
+  return Object.freeze(Array.from(new Set(tags)))
 }
 
 const isPlainRecord = (u: unknown): u is Record<string, unknown> => Predicate.isObject(u) && !Array.isArray(u)
 
-/** The dimensions of a fresh metric, or `undefined` where the view cannot show them. */
+/** The dimensions of a fresh metric, or `undefined` where the view throws on the initial state. */
 const shapeOf = (
+  name: string,
   view: (state: any, meta: Meta) => unknown,
   initial: unknown
 ): Record<string, unknown> | undefined => {
+  let shape: unknown
   try {
-    const shape = view(initial, { time: 0 })
-    return isPlainRecord(shape) ? shape : undefined
+    shape = view(initial, { time: 0 })
   } catch {
     return undefined
   }
+  if (!isPlainRecord(shape)) throw InvalidMetricError.of(name, shape, "`dimensions` to show a record")
+  checkDimensionNames(name, shape)
+  return shape
 }
 
 const checkInstruments = (
@@ -699,40 +716,49 @@ const checkInstruments = (
   instruments: object | undefined,
   shape: Record<string, unknown> | undefined
 ): Instruments => {
-  if (shape !== undefined) checkDimensionNames(name, shape)
-  if (instruments === undefined) return {}
+  if (instruments === undefined) return Object.freeze({})
   if (!isPlainRecord(instruments)) throw InvalidMetricError.of(name, instruments, "`instruments` to be a record")
   const entries = Object.entries(instruments).filter(([, instrument]) => instrument !== undefined)
-  for (const [dimension, instrument] of entries) {
-    const { kind, unit } = (instrument ?? {}) as { readonly kind?: InstrumentKind; readonly unit?: unknown }
-    if (kind === undefined || !instrumentKinds.includes(kind)) {
-      throw InvalidMetricError.of(
-        name,
-        kind,
-        `the kind of dimension "${dimension}" to be one of ${instrumentKinds.join(", ")}`
-      )
-    }
-    if (unit !== undefined && typeof unit !== "string") {
-      throw InvalidMetricError.of(name, unit, `the unit of dimension "${dimension}" to be a string`)
-    }
-    if (shape === undefined) continue
-    if (!Object.hasOwn(shape, dimension)) {
-      throw InvalidMetricError.of(
-        name,
-        dimension,
-        `\`instruments\` to name dimensions among ${Object.keys(shape).join(", ")}`
-      )
-    }
-    const value = shape[dimension]
-    if (kind === "histogram" ? typeof value === "number" : typeof value === "string" || typeof value === "boolean") {
-      throw InvalidMetricError.of(
-        name,
-        value,
-        `dimension "${dimension}" of kind ${kind} to show ${kind === "histogram" ? "a distribution" : "a number"}`
-      )
-    }
+  for (const [dimension, instrument] of entries) checkInstrument(name, dimension, instrument, shape)
+  return Object.freeze(Object.fromEntries(entries)) as Instruments
+}
+
+const checkInstrument = (
+  name: string,
+  dimension: string,
+  instrument: unknown,
+  shape: Record<string, unknown> | undefined
+): void => {
+  const { kind, unit } = (instrument ?? {}) as { readonly kind?: InstrumentKind; readonly unit?: unknown }
+  if (kind === undefined || !instrumentKinds.includes(kind)) {
+    throw InvalidMetricError.of(
+      name,
+      kind,
+      `the kind of dimension "${dimension}" to be one of ${instrumentKinds.join(", ")}`
+    )
   }
-  return Object.fromEntries(entries) as Instruments
+  if (unit !== undefined && typeof unit !== "string") {
+    throw InvalidMetricError.of(name, unit, `the unit of dimension "${dimension}" to be a string`)
+  }
+  if (shape === undefined) return
+  if (!Object.hasOwn(shape, dimension)) {
+    throw InvalidMetricError.of(
+      name,
+      dimension,
+      `\`instruments\` to name dimensions among ${Object.keys(shape).join(", ")}`
+    )
+  }
+  const value = shape[dimension]
+  const isNumber = typeof value === "number" || typeof value === "bigint"
+  if (kind === "histogram" ? isNumber : !isNumber && !isPlainRecord(value)) {
+    throw InvalidMetricError.of(
+      name,
+      value,
+      `dimension "${dimension}" of kind ${kind} to show ${
+        kind === "histogram" ? "a distribution" : "a number, or a record of numbers"
+      }`
+    )
+  }
 }
 
 const checkDimensionNames = (name: string, shape: Record<string, unknown>): void => {

@@ -667,9 +667,9 @@ export const register = (...metrics: ReadonlyArray<Metric.Any>): Effect.Effect<v
     if (recorder === undefined) return Effect.void
     return Effect.forEach(metrics, (metric) =>
       Effect.catch(recorder.registerMetric(metric), (error) => {
-        const logged = refusedMetrics.get(recorder) ?? new Set<unknown>()
-        if (logged.has(metric)) return Effect.void
-        refusedMetrics.set(recorder, logged.add(metric))
+        const logged = refusedMetrics.get(recorder) ?? new Set<string>()
+        if (logged.has(error.message)) return Effect.void
+        refusedMetrics.set(recorder, logged.add(error.message))
         return Effect.logError("A metric was not registered", error)
       }), { discard: true })
   })
@@ -783,8 +783,8 @@ export const observe: {
 // internals
 // -----------------------------------------------------------------------------
 
-/** The metrics whose refusal was logged: once is enough. */
-const refusedMetrics = new WeakMap<object, Set<unknown>>()
+/** The refusals that were logged: once is enough. */
+const refusedMetrics = new WeakMap<object, Set<string>>()
 
 /** Stands for the event that a function failed to make: refused, and so counted. */
 const noEvent = null as unknown as MetricEvent

@@ -86,12 +86,16 @@ describe("Event.Class", () => {
       define(" ", {}),
       define("a", { _tag: Schema.String }),
       define("a", Object.fromEntries([["__proto__", Schema.String]])),
+      define("a", null as never),
+      define("a", { [Symbol.iterator]: Schema.String } as never),
       define("a", { b: Schema.String.pipe(Schema.withConstructorDefault(Effect.succeed("c"))) })
     ]
     assert.deepStrictEqual(errors.map((error) => error instanceof Event.InvalidOptionError && error.message), [
       "Invalid option `tag`: expected a non-blank string, found \" \"",
       "Invalid option `fields`: expected names other than \"_tag\" and \"__proto__\", found \"_tag\"",
       "Invalid option `fields`: expected names other than \"_tag\" and \"__proto__\", found \"__proto__\"",
+      "Invalid option `fields`: expected a record of schemas, by names that are strings, found null",
+      "Invalid option `fields`: expected a record of schemas, by names that are strings, found an object without fields",
       "Invalid option `fields`: expected fields without a constructor default, found \"b\""
     ])
   })

@@ -265,10 +265,31 @@ describe("Metric.make", () => {
         "Invalid metric \"m\": expected the kind of dimension \"n\" to be one of counter, upDownCounter, gauge, histogram, found \"summary\"",
         "Invalid metric \"m\": expected the unit of dimension \"n\" to be a string, found 1",
         "Invalid metric \"m\": expected dimension \"n\" of kind histogram to show a distribution, found 0",
-        "Invalid metric \"m\": expected dimension \"n\" of kind counter to show a number, found \"text\"",
+        "Invalid metric \"m\": expected dimension \"n\" of kind counter to show a number, or a record of numbers, found \"text\"",
         "Invalid metric \"m\": expected `instruments` to be a record, found \"counter\""
       ]
     )
+  })
+
+  it("refuses a view that shows something else than a record, and numbers that are none", () => {
+    assert.deepStrictEqual(
+      [
+        make({ dimensions: () => 1 }),
+        make({ dimensions: () => [1] }),
+        make({ initial: { n: [1] }, instruments: { n: { kind: "counter" } } }),
+        make({ initial: { n: null }, instruments: { n: { kind: "gauge" } } })
+      ],
+      [
+        "Invalid metric \"m\": expected `dimensions` to show a record, found 1",
+        "Invalid metric \"m\": expected `dimensions` to show a record, found an array of 1",
+        "Invalid metric \"m\": expected dimension \"n\" of kind counter to show a number, or a record of numbers, found an array of 1",
+        "Invalid metric \"m\": expected dimension \"n\" of kind gauge to show a number, or a record of numbers, found null"
+      ]
+    )
+  })
+
+  it("cannot be changed afterwards", () => {
+    assert.isTrue(Object.isFrozen(Complete.instruments) && Object.isFrozen(Complete.tags))
   })
 
   it("refuses a dimension that stands twice", () => {
@@ -342,6 +363,25 @@ describe("combinators", () => {
       read_at: 5
     })
     assert.deepStrictEqual(metric.instruments, { total: { kind: "counter", unit: "ms" } })
+  })
+
+  it("check what they make as a definition is checked", () => {
+    assert.deepStrictEqual(
+      [
+        messageOf(() => Metric.filter(Complete, 5 as never)),
+        messageOf(() => Metric.mapEvent(Complete, { events: ["x"], f: 5 as never })),
+        messageOf(() => Metric.mapDimensions(Complete, 5 as never)),
+        messageOf(() => Metric.mapDimensions(Complete, () => ({ total: "text" }))),
+        messageOf(() => Metric.mapDimensions(Complete, () => ({ "a.b": 1, a: { b: 2 } })))
+      ],
+      [
+        "Invalid metric \"complete\": expected filter to be given a function, found 5",
+        "Invalid metric \"complete\": expected mapEvent to be given a function, found 5",
+        "Invalid metric \"complete\": expected mapDimensions to be given a function, found 5",
+        "Invalid metric \"complete\": expected dimension \"total\" of kind counter to show a number, or a record of numbers, found \"text\"",
+        "Invalid metric \"complete\": expected every dimension to have a name of its own, found \"a.b\""
+      ]
+    )
   })
 
   it("rename refuses a blank name", () => {

@@ -1,4 +1,6 @@
+import type * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import type { MetricChange } from "../Recorder.ts"
 import { immediate } from "./host.ts"
@@ -21,7 +23,7 @@ class Backlog extends Subscription<MetricChange> {
 }
 
 interface Waiter {
-  readonly sequence: number
+  readonly offset: number
   readonly resume: () => void
 }
 
@@ -33,20 +35,23 @@ export class ChangeHook {
   readonly backlog: Subscription<MetricChange>
   private readonly run: (change: MetricChange) => Effect.Effect<void>
   private readonly fork: (effect: Effect.Effect<void>) => Fiber.Fiber<void>
+  private readonly onInterrupted: (change: MetricChange, cause: Cause.Cause<never>) => void
   private fiber: Fiber.Fiber<void> | undefined
   private current: MetricChange | undefined
   private waiters: Array<Waiter> = []
   private open = false
 
-  /** `run` must not fail. */
+  /** `run` must not fail; `onInterrupted` hears of a run that somebody else has interrupted. */
   constructor(
     capacity: number,
     run: (change: MetricChange) => Effect.Effect<void>,
-    fork: (effect: Effect.Effect<void>) => Fiber.Fiber<void>
+    fork: (effect: Effect.Effect<void>) => Fiber.Fiber<void>,
+    onInterrupted: (change: MetricChange, cause: Cause.Cause<never>) => void
   ) {
     this.backlog = new Backlog(capacity, () => this.notify())
     this.run = run
     this.fork = fork
+    this.onInterrupted = onInterrupted
   }
 
   /** Waits until no change is being run. */
@@ -70,12 +75,12 @@ export class ChangeHook {
     return left
   }
 
-  /** Waits until the changes up to the sequence number are run or skipped. */
-  await(sequence: number): Effect.Effect<void> {
+  /** Waits until the changes of the events up to the offset are run or skipped. */
+  await(offset: number): Effect.Effect<void> {
     return Effect.suspend(() => {
-      if (sequence < this.first) return Effect.void
+      if (offset < this.first) return Effect.void
       return Effect.callback<void>((resume) => {
-        const waiter = { sequence, resume: () => resume(Effect.void) }
+        const waiter = { offset, resume: () => resume(Effect.void) }
         this.waiters.push(waiter)
         return Effect.sync(() => {
           this.waiters = this.waiters.filter((other) => other !== waiter)
@@ -84,9 +89,9 @@ export class ChangeHook {
     })
   }
 
-  /** The first change that is not run yet. */
+  /** The offset of the first change that is not run yet. */
   private get first(): number {
-    return (this.current ?? this.backlog.peek())?.sequence ?? Infinity
+    return (this.current ?? this.backlog.peek())?.offset ?? Infinity
   }
 
   private readonly pump = (): void => {
@@ -99,9 +104,11 @@ export class ChangeHook {
       }
     }))
     this.fiber = fiber
-    fiber.addObserver(() => {
+    fiber.addObserver((exit) => {
+      const { current } = this
       this.fiber = undefined
       this.current = undefined
+      if (this.open && current !== undefined && Exit.isFailure(exit)) this.onInterrupted(current, exit.cause)
       this.notify()
       if (this.open) this.backlog.onReady(this.pump)
     })
@@ -109,9 +116,9 @@ export class ChangeHook {
 
   private notify(): void {
     const { first } = this
-    const due = this.waiters.filter((waiter) => waiter.sequence < first)
+    const due = this.waiters.filter((waiter) => waiter.offset < first)
     if (due.length === 0) return
-    this.waiters = this.waiters.filter((waiter) => waiter.sequence >= first)
+    this.waiters = this.waiters.filter((waiter) => waiter.offset >= first)
     // Later: whoever waits must not go on in the middle of the pump, or of a fold.
     for (const waiter of due) immediate(waiter.resume)
   }

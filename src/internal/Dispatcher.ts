@@ -98,8 +98,10 @@ export class Dispatcher {
       this.ready = []
       this.next = 0
     } else {
-      if (this.next > 1024) this.ready = ready.slice(this.next)
-      if (this.next > 1024) this.next = 0
+      if (this.next > 1024) {
+        this.ready = ready.slice(this.next)
+        this.next = 0
+      }
       this.hasten()
     }
   }

@@ -151,7 +151,6 @@ export class MetricTable {
   fold(events: ReadonlyArray<MetricEvent>, start: number, end: number): void {
     const batchTime = this.clock.currentTimeMillisUnsafe()
     const meta = new EventMeta(batchTime)
-    const { changes } = this
     for (let index = start; index < end; index++) {
       const event = events[index]!
       const slots = this.slotsOf(event)
@@ -183,8 +182,8 @@ export class MetricTable {
         const state = slot.state = slot.next
         slot.next = untaken
         const sequence = ++this.sequence
-        if (changes !== undefined) {
-          changes.push(new Change(this.owner, slot.metric, event, state, sequence, offset, batchTime))
+        if (this.changes !== undefined) {
+          this.changes.push(new Change(this.owner, slot.metric, event, state, sequence, offset, batchTime))
         }
       }
     }

@@ -35,6 +35,15 @@ const overflowSlice = 256
 /** How many tags `droppedByTag` tells apart before it counts the rest under `"*"`: tags may be without number. */
 const maxDroppedTags = 256
 
+/** The tag of an event that may not let it be read any more. */
+const tagOf = (event: MetricEvent): string | undefined => {
+  try {
+    return event._tag
+  } catch {
+    return undefined
+  }
+}
+
 /** The queue of every recorder that has nothing to fold. Nobody pushes into it: `limit` is 0 there. */
 const empty: Array<MetricEvent> = []
 
@@ -43,11 +52,11 @@ const empty: Array<MetricEvent> = []
  * It knows nothing of fibers.
  *
  * The queue is two arrays: callers push into `incoming` while `batch` is being
- * folded; when the batch is through, they change places. `limit` is how long
- * `incoming` may grow before the caller has to look closer: 0 while the
- * dispatcher does not know that there is work or events are not accepted, half
- * the capacity while the dispatcher rests, the whole capacity after that. So
- * the handoff of an event is one comparison, one check of the event, one push.
+ * folded, and becomes the next batch. `limit` is how long `incoming` may grow
+ * before the caller has to look closer: 0 while the dispatcher does not know
+ * that there is work, during a fold, or when events are not accepted; half the
+ * capacity while the dispatcher rests, the whole capacity after that. So the
+ * handoff of an event is one comparison, one check of the event, one push.
  */
 export class RecorderCore implements Backlog, TableOwner {
   limit = 0
@@ -119,6 +128,7 @@ export class RecorderCore implements Backlog, TableOwner {
       this.dispatcher.schedule(this, this.settings.linger)
     }
     if (this.pastHalf) this.dispatcher.hasten()
+    this.highWater = Math.max(this.highWater, this.pending)
     this.updateLimit()
     return true
   }
@@ -156,7 +166,7 @@ export class RecorderCore implements Backlog, TableOwner {
 
   private updateLimit(): void {
     const inHand = this.batchEnd - this.table.offset
-    this.limit = !this.open || !this.scheduled || this.incoming === empty
+    this.limit = !this.open || !this.scheduled || this.busy || this.incoming === empty
       ? 0
       : (this.pastHalf ? this.capacity : Math.floor(this.capacity / 2)) - inHand
   }
@@ -176,15 +186,19 @@ export class RecorderCore implements Backlog, TableOwner {
     if (this.batchEnd === table.offset) {
       this.batch = this.incoming
       this.batchEnd += this.batch.length
-      this.incoming = []
+      this.incoming = empty
+      this.limit = 0
     }
     const inHand = this.batchEnd - table.offset
     const step = Math.min(count, inHand, table.room())
     if (step > 0) {
       const start = this.batch.length - inHand
       this.busy = true
-      table.fold(this.batch, start, start + step)
-      this.busy = false
+      try {
+        table.fold(this.batch, start, start + step)
+      } finally {
+        this.busy = false
+      }
       if (table.offset === this.batchEnd) this.batch = empty
       this.deliver()
     }
@@ -280,7 +294,7 @@ export class RecorderCore implements Backlog, TableOwner {
   readSnapshots(): Record<string, Metric.MetricSnapshot> {
     const time = this.clock.currentTimeMillisUnsafe()
     const snapshots: Record<string, Metric.MetricSnapshot> = {}
-    for (const { metric, state } of this.table.slots.map(({ metric, state }) => ({ metric, state }))) {
+    for (const { metric, state } of this.table.slots) {
       const view = this.view(metric, state, time)
       if (Cause.isCause(view)) continue
       Object.defineProperty(snapshots, metric.name, {
@@ -290,7 +304,7 @@ export class RecorderCore implements Backlog, TableOwner {
         writable: true
       })
     }
-    return snapshots
+    return Object.freeze(snapshots) as Record<string, Metric.MetricSnapshot>
   }
 
   stats(): RecorderStats {
@@ -313,7 +327,7 @@ export class RecorderCore implements Backlog, TableOwner {
 
   reducerFailed(slot: Slot, event: MetricEvent, defect: unknown): boolean {
     const cause = Cause.die(defect)
-    this.countDefect("The reducer of a metric threw", slot.metric.name, event._tag, cause)
+    this.countDefect("The reducer of a metric threw", slot.metric.name, tagOf(event), cause)
     if (this.settings.onDefect === "isolate") return true
     this.failure = cause
     return false

@@ -2,6 +2,8 @@ import * as Cause from "effect/Cause"
 import type * as Clock from "effect/Clock"
 import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
+import * as LogLevel from "effect/LogLevel"
+import * as References from "effect/References"
 import * as Stream from "effect/Stream"
 import { InvalidEventError, type MetricEvent } from "../Event.ts"
 import * as Metric from "../Metric.ts"
@@ -133,7 +135,11 @@ export class RecorderHandle extends RecorderLifecycle implements Handle {
   private read<A>(name: string, evaluate: () => A): Effect.Effect<A> {
     return Effect.andThen(
       this.foldAccepted,
-      Effect.andThen(this.annotate(Effect.logTrace(`Read: ${name}`)), Effect.sync(evaluate))
+      Effect.withFiber((fiber) => {
+        const read = Effect.sync(evaluate)
+        const isTraced = !LogLevel.isGreaterThan(fiber.getRef(References.MinimumLogLevel), "Trace")
+        return isTraced ? Effect.andThen(this.annotate(Effect.logTrace(`Read: ${name}`)), read) : read
+      })
     )
   }
 
@@ -170,11 +176,12 @@ export class RecorderHandle extends RecorderLifecycle implements Handle {
   }
 
   get flush(): Effect.Effect<void> {
-    return Effect.andThen(
-      this.foldAccepted,
-      Effect.withFiber((fiber) =>
-        this.hook === undefined || this.isInside(fiber) ? Effect.void : this.hook.await(this.core.table.sequence)
-      )
-    )
+    return Effect.withFiber((fiber) => {
+      const { accepted } = this.core
+      const folded = this.foldTo(accepted)
+      return this.hook === undefined || this.isInside(fiber)
+        ? folded
+        : Effect.andThen(folded, this.hook.await(accepted))
+    })
   }
 }

@@ -26,8 +26,16 @@ import {
 import type { RecorderSettings } from "./RecorderSettings.ts"
 import { Subscription, toStream } from "./Subscription.ts"
 
-/** The recorders in one of whose hooks a fiber runs: waiting for such a hook from there would be waiting for itself. */
-const EnclosingRecorders = Context.Reference<ReadonlyArray<unknown>>("mvx-metrics/internal/EnclosingRecorders", {
+interface RunningHook {
+  readonly recorder: unknown
+  running: boolean
+}
+
+/**
+ * The hooks inside of which a fiber was started. While one of them runs, the
+ * fiber must not wait for its recorder: that may be waiting for the fiber.
+ */
+const EnclosingHooks = Context.Reference<ReadonlyArray<RunningHook>>("mvx-metrics/internal/EnclosingHooks", {
   defaultValue: () => []
 })
 
@@ -54,10 +62,9 @@ export class RecorderLifecycle
   protected readonly hook: ChangeHook | undefined
   private readonly context: Context.Context<never>
   private current: RecorderStatus = { _tag: "Virgin" }
-  private closed = false
   /** What `onStarting` acquired. */
   private resources: Scope.Closeable | undefined
-  private startFiber: Fiber.Fiber<unknown> | undefined
+  private startFiber: Fiber.Fiber<unknown, unknown> | undefined
   /** The outcome of the start in progress, or of the last one. */
   private started: Deferred.Deferred<void, RecorderStartError> | undefined
   /** The outcome of the stop in progress, or of the last one. */
@@ -81,7 +88,8 @@ export class RecorderLifecycle
       this.hook = new ChangeHook(
         settings.capacity,
         (change) => this.runOnMetricChanged(change),
-        (effect) => this.run(effect)
+        (effect) => this.run(effect),
+        (change, cause) => this.hookFailed(change, cause)
       )
       this.core.subscribe(this.hook.backlog, 0)
     }
@@ -114,7 +122,9 @@ export class RecorderLifecycle
       switch (this.current._tag) {
         case "Virgin":
         case "Stopped":
-          if (this.closed) return Effect.fail(this.invalidState("start", "a recorder that is not closed"))
+          if (this.closing !== undefined) {
+            return Effect.fail(this.invalidState("start", "a recorder that is not closed"))
+          }
           this.begin()
           break
         case "Starting":
@@ -154,8 +164,7 @@ export class RecorderLifecycle
 
   /** The dispatcher has ended without its owner asking for it. */
   cancel(exit: Exit.Exit<unknown>): void {
-    const cause = Exit.isFailure(exit) ? exit.cause : Cause.interrupt()
-    this.terminate({ _tag: "Cancelled", cause: Cause.map(cause, (error) => error as unknown) })
+    this.terminate({ _tag: "Cancelled", cause: Exit.isFailure(exit) ? exit.cause : Cause.interrupt() })
   }
 
   admit(): boolean {
@@ -177,6 +186,11 @@ export class RecorderLifecycle
     return _tag === "Running" || _tag === "Virgin" || _tag === "Starting"
   }
 
+  /** There is something to wait for, or to release, before the recorder has ended. */
+  private get isHeld(): boolean {
+    return this.hook !== undefined || this.resources !== undefined || this.settings.onStopped !== undefined
+  }
+
   private get report(): StopReport {
     const { changesSkipped, discarded, folded } = this.core
     return { folded, discarded, changesSkipped }
@@ -192,13 +206,12 @@ export class RecorderLifecycle
     this.setStatus({ _tag: "Starting" })
     this.started = Deferred.makeUnsafe()
     const resources = this.resources = Scope.makeUnsafe()
-    this.startFiber = this.run(
-      Scope.provide(onStarting, resources).pipe(
-        Effect.withSpan("mvx-metrics.recorder.start", { attributes: this.annotations }),
-        Effect.exit,
-        Effect.map((exit) => this.endStart(exit))
-      )
-    )
+    const fiber = this.run(Effect.withSpan(Scope.provide(onStarting, resources), "mvx-metrics.recorder.start", {
+      attributes: this.annotations
+    }))
+    this.startFiber = fiber
+    // Not a part of the fiber: whatever ends it, the start ends too.
+    fiber.addObserver((exit) => this.endStart(exit))
   }
 
   private endStart(exit: Exit.Exit<void, unknown>): void {
@@ -220,9 +233,7 @@ export class RecorderLifecycle
     const { core, settings } = this
     core.setOpen(false)
     this.stopped = Deferred.makeUnsafe()
-    const waits = core.busy || this.hook !== undefined || this.resources !== undefined ||
-      settings.onStopped !== undefined
-    if (waits) {
+    if (core.busy || this.isHeld) {
       return this.tearDown(
         { deliver: true, onStopped: true },
         (timedOut, causes) => this.endStop(timedOut, causes)
@@ -269,7 +280,7 @@ export class RecorderLifecycle
     this.stopHook()
     this.log(Effect.logError(`Recorder ended in ${status._tag}`, status.cause))
     // A stop in progress sees the new status, and ends with it.
-    if (before === "Stopping") return
+    if (before === "Stopping" || !this.isHeld) return
     this.tearDown({ deliver: false, onStopped: before === "Running" }, (timedOut, causes) => {
       this.logUnclean(timedOut, causes)
       if (before === "Starting") this.failStart(status.cause)
@@ -293,7 +304,6 @@ export class RecorderLifecycle
   }
 
   private beginClose(): void {
-    this.closed = true
     switch (this.current._tag) {
       case "Virgin":
         this.core.setOpen(false)
@@ -344,7 +354,7 @@ export class RecorderLifecycle
       yield* part(Effect.andThen(this.foldAccepted, options.deliver ? this.hookDone : Effect.void))
       this.core.discardPending()
       this.stopHook()
-      if (!options.deliver) yield* part(this.hook?.ended ?? Effect.void)
+      if (!timedOut) yield* part(this.hook?.ended ?? Effect.void)
       const { onStopped } = this.settings
       if (options.onStopped && onStopped !== undefined) {
         yield* part(Effect.withSpan(Effect.scoped(onStopped), "mvx-metrics.recorder.stop", {
@@ -360,7 +370,7 @@ export class RecorderLifecycle
   }
 
   private get hookDone(): Effect.Effect<void> {
-    return Effect.suspend(() => this.hook?.await(this.core.table.sequence) ?? Effect.void)
+    return Effect.suspend(() => this.hook?.await(this.core.table.offset) ?? Effect.void)
   }
 
   /** The exit of an effect, or `undefined` when it does not end within `stopTimeout`. */
@@ -391,7 +401,7 @@ export class RecorderLifecycle
     return Effect.suspend(() => this.foldTo(this.core.accepted))
   }
 
-  private foldTo(offset: number): Effect.Effect<void> {
+  protected foldTo(offset: number): Effect.Effect<void> {
     return Effect.suspend(() =>
       this.core.foldTo(offset, now() + sliceMs) ? Effect.void : Effect.andThen(giveWay, this.foldTo(offset))
     )
@@ -414,14 +424,19 @@ export class RecorderLifecycle
   }
 
   protected isInside(fiber: Fiber.Fiber<unknown, unknown>): boolean {
-    return fiber.getRef(EnclosingRecorders).includes(this)
+    return fiber.getRef(EnclosingHooks).some((hook) => hook.recorder === this && hook.running)
   }
 
   /** Runs an effect in a fiber of the recorder, never on the stack of the caller. */
   private run<A, E>(effect: Effect.Effect<A, E>): Fiber.Fiber<A, E> {
-    const enclosing = Context.get(this.context, EnclosingRecorders)
-    const context = Context.add(this.context, EnclosingRecorders, [...enclosing, this])
-    return Effect.runForkWith(context)(Effect.andThen(Effect.yieldNow, effect))
+    const hook: RunningHook = { recorder: this, running: true }
+    const enclosing = [...Context.get(this.context, EnclosingHooks), hook]
+    const context = Context.add(this.context, EnclosingHooks, enclosing)
+    const fiber = Effect.runForkWith(context)(Effect.andThen(Effect.yieldNow, effect))
+    fiber.addObserver(() => {
+      hook.running = false
+    })
+    return fiber
   }
 
   /** Most programs filter Debug out, and should not pay a fiber for it. */

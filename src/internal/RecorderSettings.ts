@@ -29,6 +29,9 @@ export const settingsOf = (options: Options<any>): RecorderSettings => {
   if (typeof entityId !== "string" || entityId.trim() === "") {
     throw InvalidOptionError.of("entityId", entityId, "a non-blank string")
   }
+  if (options.metrics !== undefined && !Array.isArray(options.metrics)) {
+    throw InvalidOptionError.of("metrics", options.metrics, "an array of metrics")
+  }
   if (onStarting !== undefined && !isEffect(onStarting)) {
     throw InvalidOptionError.of("onStarting", onStarting, "an Effect")
   }
@@ -80,8 +83,10 @@ const durationOf = (option: string, given: unknown, defaultMs: number): Duration
   return duration
 }
 
+const noLabels: Readonly<Record<string, string>> = Object.freeze({})
+
 const labelsOf = (given: unknown): Readonly<Record<string, string>> => {
-  if (given === undefined) return {}
+  if (given === undefined) return noLabels
   if (!Predicate.isObject(given) || Array.isArray(given) || !Object.values(given).every(Predicate.isString)) {
     throw InvalidOptionError.of("labels", given, "a record of strings")
   }
