@@ -60,6 +60,17 @@ describe("without hooks", () => {
   })
 })
 
+describe("a failure without hooks", () => {
+  it("leaves closing the scope synchronous", () => {
+    const scope = Scope.makeUnsafe()
+    const recorder = Effect.runSync(Scope.provide(make({ metrics: [throwingAt(1)], onDefect: "fail" }), scope))
+    emitAll(recorder, hits(1, 1))
+    recorder.snapshotsUnsafe()
+    Effect.runSync(Scope.close(scope, Exit.void))
+    assert.strictEqual(Effect.runSync(recorder.status)._tag, "Failure")
+  })
+})
+
 describe("start", () => {
   it.effect("leads from Virgin to Running", () =>
     Effect.gen(function*() {
@@ -182,6 +193,18 @@ describe("start", () => {
       }
       assert.isFalse(recorder.registerEventUnsafe(new Hit({ n: 1 })))
       assert.strictEqual((yield* recorder.stats).refused.invalidState, 2)
+    }))
+
+  it.effect("whose fiber somebody interrupts fails, and does not stay", () =>
+    Effect.gen(function*() {
+      const recorder = yield* make({
+        onStarting: Effect.withFiber((fiber) => {
+          fiber.interruptUnsafe()
+          return Effect.yieldNow
+        })
+      })
+      assert.strictEqual(yield* outcome(recorder.start), "RecorderStartError")
+      assert.strictEqual(yield* statusOf(recorder), "Failure")
     }))
 
   it.effect("caused by an event may fail too, and then ends the recorder", () =>
@@ -831,6 +854,23 @@ describe("a call from inside a hook", () => {
       }))
   }
 
+  it.effect("does not include what a fiber calls that outlives the hook", () =>
+    Effect.gen(function*() {
+      const seen: Array<number> = []
+      const recorder: Recorder.Handle = yield* make({
+        onStarting: Effect.asVoid(Effect.forkDetach(Effect.gen(function*() {
+          yield* settle
+          emitAll(recorder, hits(1, 3))
+          yield* recorder.flush
+          seen.push(-1)
+        }))),
+        onMetricChanged: (change) => Effect.andThen(settle, Effect.sync(() => void seen.push(change.sequence)))
+      })
+      yield* recorder.start
+      yield* until("the flush", Effect.sync(() => seen.includes(-1)))
+      assert.deepStrictEqual(seen, [1, 2, 3, -1])
+    }))
+
   it.effect("lets it close the scope of its recorder", () =>
     Effect.gen(function*() {
       const scope = yield* Scope.make()
@@ -901,6 +941,32 @@ describe("hooks", () => {
       assert.deepStrictEqual(spans, ["mvx-metrics.recorder.start", "mvx-metrics.recorder.stop"])
     }).pipe(Effect.withTracer(tracer))
   })
+
+  it.effect("receive changes after a restart only when onStarting has ended again", () =>
+    Effect.gen(function*() {
+      const log: Array<string> = []
+      const gates = [Deferred.makeUnsafe<void>(), Deferred.makeUnsafe<void>()]
+      let starts = 0
+      const recorder = yield* make({
+        onStarting: Effect.andThen(
+          Effect.suspend(() => Deferred.await(gates[starts++]!)),
+          Effect.sync(() => void log.push("started"))
+        ),
+        onMetricChanged: (change) => Effect.sync(() => void log.push(`change ${change.sequence}`))
+      })
+      Deferred.doneUnsafe(gates[0]!, Exit.void)
+      yield* recorder.start
+      yield* recorder.stop
+      const starting = yield* Effect.forkChild(recorder.start, { startImmediately: true })
+      emitAll(recorder, hits(1, 1))
+      yield* recorder.snapshots
+      yield* settle
+      assert.deepStrictEqual(log, ["started"])
+      Deferred.doneUnsafe(gates[1]!, Exit.void)
+      yield* Fiber.join(starting)
+      yield* recorder.flush
+      assert.deepStrictEqual(log, ["started", "started", "change 1"])
+    }))
 
   it.effect("receive changes only after onStarting has ended", () =>
     Effect.gen(function*() {

@@ -52,6 +52,7 @@ describe("RecorderCore", () => {
     Effect.gen(function*() {
       const { core } = yield* make
       const subscription = new Subscription<any>(10)
+      assert.isUndefined(core.table.changes)
       core.subscribe(subscription, 0)
       core.handoff(new Hit({ n: 1 }))
       core.foldTo(core.accepted, Infinity)
