@@ -33,6 +33,7 @@ import * as Schema from "effect/Schema"
 import { describe } from "./internal/describe.ts"
 import { generateConstructor, interpretConstructor } from "./internal/eventConstructor.ts"
 import { InvalidOptionError } from "./internal/InvalidOptionError.ts"
+import { tagOf } from "./internal/tagOf.ts"
 
 /**
  * An immutable, tagged fact about something that happened.
@@ -329,13 +330,6 @@ export const encode = <S extends AnyCodec | EventUnion<ReadonlyArray<AnyCodec>>>
   schema: S
 ): (event: S["Type"]) => Effect.Effect<Schema.Json, Schema.SchemaError> =>
   Schema.encodeEffect(Schema.toCodecJson(schema as unknown as Schema.Codec<S["Type"]>))
-
-/** @internal */
-export const tagOf = (eventClass: unknown): string | undefined => {
-  const { fields, tag } = eventClass as { readonly tag?: unknown; readonly fields?: Record<string, any> }
-  const found = tag ?? fields?.["_tag"]?.schema?.literal
-  return typeof found === "string" ? found : undefined
-}
 
 const knownTag = (eventClass: unknown): string => {
   const tag = tagOf(eventClass)

@@ -46,10 +46,11 @@ import * as Option from "effect/Option"
 import * as Pipeable from "effect/Pipeable"
 import * as Predicate from "effect/Predicate"
 import * as Schema from "effect/Schema"
-import { type AnyClass, type MetricEvent, tagOf } from "./Event.ts"
+import type { AnyClass, MetricEvent } from "./Event.ts"
 import { describe as describeValue } from "./internal/describe.ts"
 import { EventMeta } from "./internal/EventMeta.ts"
 import { plainCopy } from "./internal/plainCopy.ts"
+import { tagOf } from "./internal/tagOf.ts"
 
 const TypeId = "~mvx-metrics/Metric"
 

@@ -92,8 +92,13 @@ export {
  *   one is a gap.
  * - `offset` counts the events that the recorder had accepted up to and with
  *   this one; the changes that one event causes share it.
- * - `snapshot` is computed each time it is read, and is `undefined` when the
- *   metric's view throws.
+ * - `snapshot` is computed each time it is read, at the time of the event, and
+ *   is `undefined` when the metric's view throws.
+ *
+ * **Gotchas**
+ *
+ * `_tag` and `snapshot` are members of the prototype: spreading a change, or
+ * `JSON.stringify`, leaves them out.
  *
  * @category models
  * @since 0.1.0
@@ -249,6 +254,11 @@ export type RecorderStatus =
  * The contract that production code depends on. Test, remote and worker
  * recorders implement exactly this.
  *
+ * **Gotchas**
+ *
+ * Only `registerEventUnsafe` may be taken off the recorder and passed around as
+ * a function; the other methods need their `this`.
+ *
  * @category models
  * @since 0.1.0
  */
@@ -300,6 +310,9 @@ export interface RecorderService {
    * **Gotchas**
    *
    * A metric whose view throws is left out.
+   *
+   * A backlog that takes longer than 2 ms to fold is folded in slices, and the
+   * read is then asynchronous: under `Effect.runSync` use `snapshotsUnsafe`.
    */
   readonly snapshots: Effect.Effect<Record<string, Metric.MetricSnapshot>>
 
@@ -362,7 +375,13 @@ export interface Handle extends RecorderService {
   /** Where the recorder is in its life. */
   readonly status: Effect.Effect<RecorderStatus>
 
-  /** The status now, and each one that follows. */
+  /**
+   * The status now, and each one that follows.
+   *
+   * **Gotchas**
+   *
+   * A reader that lags behind by more than 64 loses the oldest.
+   */
   readonly statusChanges: Stream.Stream<RecorderStatus>
 
   /**
@@ -456,7 +475,10 @@ export interface Options<R = never> {
    * may reach its subscribers. Readers never wait for it. Default 5 ms.
    */
   readonly linger?: Duration.Input | undefined
-  /** How long `stop` may wait for the hooks. Default 5 s. */
+  /**
+   * How long each part of a stop may take: the fold with the delivery of changes,
+   * `onStopped`, and the release of what `onStarting` acquired. Default 5 s.
+   */
   readonly stopTimeout?: Duration.Input | undefined
   /**
    * Runs before the first change is delivered. What it acquires in its scope is
@@ -526,14 +548,16 @@ export const make = <R = never>(
   }))
 
 /**
- * A recorder that stands on its own, as a layer, running.
+ * A detached recorder, as a layer: running, and seen by no exporter of a
+ * runtime.
  *
- * **Gotchas**
+ * **When to use**
  *
- * Detached: the exporters of a runtime do not see it. Applications use the
- * layers of a runtime.
+ * Use in tests, and in programs that read their recorder themselves.
  *
- * The hooks' scopes and the recorder live as long as the layer.
+ * **Details**
+ *
+ * The recorder is started when the layer is built, and stopped with it.
  *
  * @category layers
  * @since 0.1.0
