@@ -181,7 +181,7 @@ const weighted = [
 ] as const
 type Command = typeof weighted[number][1]["Type"]
 
-/** After most commands the recorder gets the time to do all that it does by itself; after some the next follows at once. */
+/** A command, after which the recorder has the time to do all that it does by itself, or the next follows at once. */
 interface Step {
   readonly command: Command
   readonly atOnce: boolean
@@ -932,6 +932,10 @@ interface Caller {
   interrupt(): void
 }
 
+/**
+ * Takes a walk. Its fibers are detached: a test that fails must not wait for a
+ * recorder that is stuck.
+ */
 const walk = Effect.fnUntraced(function*(options: Options, steps: ReadonlyArray<Step>) {
   const model = new Model(options)
   const scope = yield* Scope.make()
@@ -1021,7 +1025,7 @@ const walk = Effect.fnUntraced(function*(options: Options, steps: ReadonlyArray<
     Effect.provide(Logger.layer([logger])),
     Effect.provideService(References.PreventSchedulerYield, false)
   )
-  const statuses = yield* Effect.forkChild(
+  const statuses = yield* Effect.forkDetach(
     Stream.runForEach(recorder.statusChanges, (status) => Effect.sync(() => history.push(status._tag))),
     { startImmediately: true }
   )
@@ -1056,7 +1060,7 @@ const walk = Effect.fnUntraced(function*(options: Options, steps: ReadonlyArray<
     const outcome = new Outcome()
     let ended = "waiting"
     let isInterrupted = false
-    const fiber = yield* Effect.forkChild(
+    const fiber = yield* Effect.forkDetach(
       Effect.onExit(effect, (exit) =>
         Effect.sync(() => {
           ended = describeExit(exit)
@@ -1198,7 +1202,7 @@ const walk = Effect.fnUntraced(function*(options: Options, steps: ReadonlyArray<
         const received: Array<Recorder.Snapshot | Recorder.MetricChange | Recorder.Missed> = []
         const gate = yield* Latch.make(!command.blocked)
         const stream = command.to === "watch" ? recorder.watch : recorder.changes
-        const fiber = yield* Effect.forkChild(
+        const fiber = yield* Effect.forkDetach(
           Stream.runForEachArray(stream, (batch) => {
             received.push(...batch)
             return gate.await
@@ -1356,7 +1360,7 @@ const walk = Effect.fnUntraced(function*(options: Options, steps: ReadonlyArray<
   const leave = Effect.gen(function*() {
     for (const gate of Object.values(gates)) gate.open()
     for (const { gate } of subscribers) gate.openUnsafe()
-    const closing = yield* Effect.forkChild(Scope.close(scope, Exit.void), { startImmediately: true })
+    const closing = yield* Effect.forkDetach(Scope.close(scope, Exit.void), { startImmediately: true })
     for (let second = 0; second < 5 * stopTimeout && closing.pollUnsafe() === undefined; second++) {
       yield* Effect.andThen(TestClock.adjust("1 second"), giveTime)
     }
