@@ -59,7 +59,7 @@ import {
   type StopTimeoutError
 } from "./internal/RecorderError.ts"
 import { RecorderHandle } from "./internal/RecorderHandle.ts"
-import { settingsOf } from "./internal/RecorderSettings.ts"
+import { nonBlank, settingsOf } from "./internal/RecorderSettings.ts"
 import { InvalidMetricError } from "./Metric.ts"
 import type * as Metric from "./Metric.ts"
 
@@ -178,6 +178,8 @@ export interface MetricCapture {
  * @since 0.1.0
  */
 export interface RecorderCapture {
+  /** The name of the runtime; a recorder that was made directly has none. */
+  readonly namespace: string | undefined
   readonly recorderId: string
   readonly entityId: string
   readonly labels: Readonly<Record<string, string>>
@@ -532,14 +534,14 @@ export const make = <R = never>(
   Exclude<R, Scope.Scope> | Scope.Scope
 > =>
   Effect.uninterruptible(Effect.gen(function*() {
-    const settings = yield* Effect.try({
-      try: () => settingsOf(options),
+    const { entityId, settings } = yield* Effect.try({
+      try: () => ({ settings: settingsOf(options), entityId: nonBlank("entityId", options.entityId) }),
       catch: (error) => error as InvalidOptionError
     })
     const context = yield* Effect.context<Exclude<R, Scope.Scope>>()
     const clock = yield* Clock.Clock
     const dispatcher = new Dispatcher(context, (exit) => handle.cancel(exit))
-    const handle = new RecorderHandle(settings, context, dispatcher, clock)
+    const handle = new RecorderHandle({ recorderId: entityId, entityId }, settings, context, dispatcher, clock)
     yield* Effect.addFinalizer(() => Effect.andThen(handle.close, Effect.sync(() => dispatcher.close())))
     for (const metric of options.metrics ?? []) {
       yield* handle.registerMetric(metric).pipe(Effect.catchTag("RecorderInvalidStateError", Effect.die))

@@ -1176,6 +1176,7 @@ const walk = Effect.fnUntraced(function*(options: Options, steps: ReadonlyArray<
         const { metrics, ...capture } = yield* recorder.capture
         model.foldAll()
         agree("capture", capture, {
+          namespace: undefined,
           recorderId: "walk",
           entityId: "walk",
           labels: { region: "eu" },

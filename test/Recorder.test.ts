@@ -570,6 +570,7 @@ describe("reading", () => {
       const capture = yield* recorder.capture
       const { metrics, ...rest } = capture
       assert.deepStrictEqual(rest, {
+        namespace: undefined,
         recorderId: "cache",
         entityId: "cache",
         labels: { region: "eu" },

@@ -6,9 +6,13 @@ import { immediate, now } from "./host.ts"
 
 /** What a dispatcher folds: the queue of one recorder. */
 export interface Backlog {
+  /** Where it stands on the dispatcher's list, and `notListed` where it does not. Only the dispatcher writes it. */
+  place: number
   /** Folds at most `count` events, and says whether there are more. */
   foldSome(count: number): boolean
 }
+
+export const notListed = -1
 
 /** How long the dispatcher, or an effect that reads, may hold the event loop, in milliseconds. */
 export const sliceMs = 2
@@ -25,8 +29,13 @@ export const sliceStep = 128
  * is not known here: it costs neither a fiber nor a timer.
  */
 export class Dispatcher {
-  private ready: Array<Backlog> = []
+  /** In turn; those that were forgotten left holes. */
+  private ready: Array<Backlog | undefined> = []
   private next = 0
+  /** The place of `ready[0]`. */
+  private first = 0
+  /** How many are on the list. */
+  private size = 0
   private timer: ReturnType<typeof setTimeout> | undefined
   private timerAt = Infinity
   private resume: ((effect: Effect.Effect<void>) => void) | undefined
@@ -53,9 +62,22 @@ export class Dispatcher {
 
   /** Takes in a recorder that has work now, to be folded `linger` milliseconds from now at the latest. */
   schedule(backlog: Backlog, linger: number): void {
-    this.ready.push(backlog)
+    this.push(backlog)
+    this.size++
     const at = linger === 0 ? 0 : now() + linger
     if (at < this.timerAt) this.arm(at, linger)
+  }
+
+  /** Takes a recorder out that will have no more work. */
+  forget(backlog: Backlog): void {
+    if (backlog.place === notListed) return
+    this.ready[backlog.place - this.first] = undefined
+    backlog.place = notListed
+    if (--this.size > 0) return
+    clearTimeout(this.timer)
+    this.timer = undefined
+    this.timerAt = Infinity
+    this.pass(this.ready.length)
   }
 
   /** Ends the rest: somebody's queue fills up. */
@@ -82,27 +104,38 @@ export class Dispatcher {
     this.resume = resume
   })
 
+  private push(backlog: Backlog): void {
+    backlog.place = this.first + this.ready.length
+    this.ready.push(backlog)
+  }
+
+  /** The first `count` of the list are passed. */
+  private pass(count: number): void {
+    this.ready = this.ready.slice(count)
+    this.first += count
+    this.next = 0
+  }
+
   private turn(): void {
     this.resume = undefined
     this.timer = undefined
     this.timerAt = Infinity
     const until = now() + sliceMs
-    const { ready } = this
-    do {
-      const backlog = ready[this.next]
-      if (backlog === undefined) break
-      this.next++
-      if (backlog.foldSome(sliceStep)) ready.push(backlog)
-    } while (now() < until)
-    if (this.next === ready.length) {
-      this.ready = []
-      this.next = 0
-    } else {
-      if (this.next > 1024) {
-        this.ready = ready.slice(this.next)
-        this.next = 0
+    while (this.next < this.ready.length) {
+      const backlog = this.ready[this.next++]
+      if (backlog === undefined) continue
+      const more = backlog.foldSome(sliceStep)
+      // It may have been forgotten meanwhile.
+      if (backlog.place !== notListed) {
+        if (more) this.push(backlog)
+        else {
+          backlog.place = notListed
+          this.size--
+        }
       }
-      this.hasten()
+      if (now() >= until) break
     }
+    if (this.next > 1024 || this.size === 0) this.pass(this.next)
+    if (this.size > 0) this.hasten()
   }
 }

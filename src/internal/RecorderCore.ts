@@ -5,7 +5,7 @@ import type * as Metric from "../Metric.ts"
 import { snapshot } from "../Metric.ts"
 import type { MetricChange, RecorderStats } from "../Recorder.ts"
 import type { Backlog, Dispatcher } from "./Dispatcher.ts"
-import { sliceStep } from "./Dispatcher.ts"
+import { notListed, sliceStep } from "./Dispatcher.ts"
 import { now } from "./host.ts"
 import { MetricTable, type Slot, type TableOwner } from "./MetricTable.ts"
 import type { RecorderSettings } from "./RecorderSettings.ts"
@@ -13,6 +13,12 @@ import type { Subscription } from "./Subscription.ts"
 
 /** Why an event was not accepted. */
 export type Refusal = "invalidEvent" | "invalidState" | "overflow" | "dropped"
+
+/** What a recorder is called, and what it measures. */
+export interface RecorderId {
+  readonly recorderId: string
+  readonly entityId: string
+}
 
 /** What the queue needs to know of, and tell to, the lifecycle around it. */
 export interface RecorderOwner {
@@ -72,8 +78,7 @@ export class RecorderCore implements Backlog, TableOwner {
   private batch: Array<MetricEvent> = empty
   /** The offset of the last event in `batch`. */
   private batchEnd = 0
-  /** The dispatcher has this recorder on its list. */
-  private scheduled = false
+  place = notListed
   private open = true
   /** A reducer or a view is running: what it calls must not fold. */
   busy = false
@@ -91,10 +96,16 @@ export class RecorderCore implements Backlog, TableOwner {
   private readonly owner: RecorderOwner
   private readonly clock: Clock.Clock
 
-  constructor(settings: RecorderSettings, dispatcher: Dispatcher, owner: RecorderOwner, clock: Clock.Clock) {
+  constructor(
+    { entityId, recorderId }: RecorderId,
+    settings: RecorderSettings,
+    dispatcher: Dispatcher,
+    owner: RecorderOwner,
+    clock: Clock.Clock
+  ) {
     this.settings = settings
-    this.recorderId = settings.entityId
-    this.entityId = settings.entityId
+    this.recorderId = recorderId
+    this.entityId = entityId
     this.capacity = settings.capacity
     this.dispatcher = dispatcher
     this.owner = owner
@@ -123,10 +134,7 @@ export class RecorderCore implements Backlog, TableOwner {
     if (this.pending >= this.capacity && !this.makeRoom(event)) return false
     if (this.incoming === empty) this.incoming = []
     this.incoming.push(event)
-    if (!this.scheduled) {
-      this.scheduled = true
-      this.dispatcher.schedule(this, this.settings.linger)
-    }
+    if (this.place === notListed) this.dispatcher.schedule(this, this.settings.linger)
     if (this.pastHalf) this.dispatcher.hasten()
     this.highWater = Math.max(this.highWater, this.pending)
     this.updateLimit()
@@ -150,7 +158,7 @@ export class RecorderCore implements Backlog, TableOwner {
       return false
     }
     if (overflow === "fail" || this.busy) return this.refuse("overflow")
-    this.step(overflowSlice)
+    this.foldSome(overflowSlice)
     return this.owner.admit() || this.refuse("invalidState")
   }
 
@@ -166,21 +174,14 @@ export class RecorderCore implements Backlog, TableOwner {
 
   private updateLimit(): void {
     const inHand = this.batchEnd - this.table.offset
-    this.limit = !this.open || !this.scheduled || this.busy || this.incoming === empty
+    this.limit = !this.open || this.busy || this.incoming === empty
       ? 0
       : (this.pastHalf ? this.capacity : Math.floor(this.capacity / 2)) - inHand
   }
 
   // --- folding --------------------------------------------------------------
 
-  /** The dispatcher's turn: it alone takes the recorder off its list. */
   foldSome(count: number): boolean {
-    this.scheduled = this.step(count)
-    this.updateLimit()
-    return this.scheduled
-  }
-
-  private step(count: number): boolean {
     const { table } = this
     this.highWater = Math.max(this.highWater, this.pending)
     if (this.batchEnd === table.offset) {
@@ -218,7 +219,7 @@ export class RecorderCore implements Backlog, TableOwner {
   foldTo(offset: number, until: number): boolean {
     if (this.busy) return true
     while (this.table.offset < offset) {
-      this.step(Math.min(sliceStep, offset - this.table.offset))
+      this.foldSome(Math.min(sliceStep, offset - this.table.offset))
       if (now() >= until) return this.table.offset >= offset
     }
     return true
@@ -250,8 +251,9 @@ export class RecorderCore implements Backlog, TableOwner {
     if (this.observers.length === 0) this.table.changes = undefined
   }
 
-  /** No more changes will come: streams of them end. */
-  endSubscriptions(): void {
+  /** Nothing will be folded any more: streams of changes end, and the dispatcher forgets the recorder. */
+  close(): void {
+    this.dispatcher.forget(this)
     for (const { subscription } of this.observers) subscription.end()
     this.subscriptionsEnded = true
     this.observers = []

@@ -10,6 +10,7 @@ import * as Metric from "../Metric.ts"
 import type { Handle, MetricChange, Missed, RecorderCapture, RecorderStats, Snapshot } from "../Recorder.ts"
 import { describe } from "./describe.ts"
 import type { Dispatcher } from "./Dispatcher.ts"
+import type { RecorderId } from "./RecorderCore.ts"
 import { MetricNameTakenError, MetricNotRegisteredError, MetricViewError, QueueOverflowError } from "./RecorderError.ts"
 import { RecorderLifecycle } from "./RecorderLifecycle.ts"
 import type { RecorderSettings } from "./RecorderSettings.ts"
@@ -22,12 +23,13 @@ export class RecorderHandle extends RecorderLifecycle implements Handle {
   readonly registerEventUnsafe: (event: MetricEvent) => boolean
 
   constructor(
+    id: RecorderId,
     settings: RecorderSettings,
     context: Context.Context<never>,
     dispatcher: Dispatcher,
     clock: Clock.Clock
   ) {
-    super(settings, context, dispatcher, clock)
+    super(id, settings, context, dispatcher, clock)
     const { core } = this
     this.registerEventUnsafe = (event) => {
       try {
@@ -117,14 +119,20 @@ export class RecorderHandle extends RecorderLifecycle implements Handle {
   }
 
   get capture(): Effect.Effect<RecorderCapture> {
-    return this.read("capture", () => ({
+    return this.read("capture", () => this.readCapture())
+  }
+
+  /** The states as they are now. */
+  readCapture(): RecorderCapture {
+    return {
+      namespace: this.settings.namespace,
       recorderId: this.core.recorderId,
       entityId: this.entityId,
       labels: this.settings.labels,
       takenAt: this.clock.currentTimeMillisUnsafe(),
       offset: this.core.table.offset,
       metrics: this.core.table.slots.map(({ epoch, metric, startedAt, state }) => ({ metric, state, epoch, startedAt }))
-    }))
+    }
   }
 
   get stats(): Effect.Effect<RecorderStats> {

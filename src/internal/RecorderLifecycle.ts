@@ -14,8 +14,9 @@ import type * as Stream from "effect/Stream"
 import type { Handle, MetricChange, RecorderStatus } from "../Recorder.ts"
 import { ChangeHook } from "./ChangeHook.ts"
 import { type Dispatcher, sliceMs } from "./Dispatcher.ts"
-import { immediate, now } from "./host.ts"
-import { RecorderCore, type RecorderOwner } from "./RecorderCore.ts"
+import { EnclosingHooks, isInside, type RunningHook } from "./EnclosingHooks.ts"
+import { giveWay, now } from "./host.ts"
+import { RecorderCore, type RecorderId, type RecorderOwner } from "./RecorderCore.ts"
 import {
   RecorderInvalidStateError,
   RecorderStartError,
@@ -26,24 +27,8 @@ import {
 import type { RecorderSettings } from "./RecorderSettings.ts"
 import { Subscription, toStream } from "./Subscription.ts"
 
-interface RunningHook {
-  readonly recorder: unknown
-  running: boolean
-}
-
-/**
- * The hooks inside of which a fiber was started. While one of them runs, the
- * fiber must not wait for its recorder: that may be waiting for the fiber.
- */
-const EnclosingHooks = Context.Reference<ReadonlyArray<RunningHook>>("mvx-metrics/internal/EnclosingHooks", {
-  defaultValue: () => []
-})
-
 /** How many statuses a reader may lag behind: a few lives of a recorder. */
 const statusCapacity = 64
-
-/** Lets pending I/O of the host happen. */
-const giveWay = Effect.callback<void>((resume) => immediate(() => resume(Effect.void)))
 
 /**
  * The life of a recorder, around its core.
@@ -56,10 +41,11 @@ const giveWay = Effect.callback<void>((resume) => immediate(() => resume(Effect.
 export class RecorderLifecycle
   implements RecorderOwner, Pick<Handle, "entityId" | "start" | "stop" | "status" | "statusChanges">
 {
-  protected readonly core: RecorderCore
+  readonly core: RecorderCore
   protected readonly settings: RecorderSettings
   protected readonly clock: Clock.Clock
   protected readonly hook: ChangeHook | undefined
+  private readonly dispatcher: Dispatcher
   private readonly context: Context.Context<never>
   private current: RecorderStatus = { _tag: "Virgin" }
   /** What `onStarting` acquired. */
@@ -71,10 +57,12 @@ export class RecorderLifecycle
   private stopped: Deferred.Deferred<StopReport, RecorderStopError | StopTimeoutError> | undefined
   /** Runs the hooks of a stop or a failure, and the release. */
   private teardown: Fiber.Fiber<unknown> | undefined
-  private closing: Deferred.Deferred<void> | undefined
+  /** The outcome of the end for good: that of the stop which it took, if it took one. */
+  private closing: Deferred.Deferred<void, RecorderStopError | StopTimeoutError> | undefined
   private statusSubscriptions: ReadonlyArray<Subscription<RecorderStatus>> = []
 
   constructor(
+    id: RecorderId,
     settings: RecorderSettings,
     context: Context.Context<never>,
     dispatcher: Dispatcher,
@@ -82,8 +70,9 @@ export class RecorderLifecycle
   ) {
     this.settings = settings
     this.context = context
+    this.dispatcher = dispatcher
     this.clock = clock
-    this.core = new RecorderCore(settings, dispatcher, this, clock)
+    this.core = new RecorderCore(id, settings, dispatcher, this, clock)
     if (settings.onMetricChanged !== undefined) {
       this.hook = new ChangeHook(
         settings.capacity,
@@ -96,7 +85,11 @@ export class RecorderLifecycle
   }
 
   get entityId(): string {
-    return this.settings.entityId
+    return this.core.entityId
+  }
+
+  get statusUnsafe(): RecorderStatus {
+    return this.current
   }
 
   get status(): Effect.Effect<RecorderStatus> {
@@ -154,12 +147,18 @@ export class RecorderLifecycle
   /** Ends the recorder for good, as its scope closes. Never fails. */
   get close(): Effect.Effect<void> {
     return Effect.withFiber((fiber) => {
-      if (this.closing === undefined) {
-        this.closing = Deferred.makeUnsafe()
-        this.beginClose()
-      }
-      return this.isInside(fiber) ? Effect.void : Deferred.await(this.closing)
+      const closed = this.closeUnsafe()
+      return this.isInside(fiber) ? Effect.void : Effect.ignore(Deferred.await(closed))
     })
+  }
+
+  /** Begins to end the recorder for good, and gives what tells the outcome. */
+  closeUnsafe(): Deferred.Deferred<void, RecorderStopError | StopTimeoutError> {
+    if (this.closing === undefined) {
+      this.closing = Deferred.makeUnsafe()
+      this.beginClose()
+    }
+    return this.closing
   }
 
   /** The dispatcher has ended without its owner asking for it. */
@@ -191,7 +190,7 @@ export class RecorderLifecycle
     return this.hook !== undefined || this.resources !== undefined || this.settings.onStopped !== undefined
   }
 
-  private get report(): StopReport {
+  get report(): StopReport {
     const { changesSkipped, discarded, folded } = this.core
     return { folded, discarded, changesSkipped }
   }
@@ -304,7 +303,8 @@ export class RecorderLifecycle
   }
 
   private beginClose(): void {
-    switch (this.current._tag) {
+    const before = this.current._tag
+    switch (before) {
       case "Virgin":
         this.core.setOpen(false)
         this.setStatus({ _tag: "Stopped", report: this.report })
@@ -321,15 +321,17 @@ export class RecorderLifecycle
       case "Running":
         this.end()
     }
-    if (this.teardown === undefined) this.endClose()
-    else this.teardown.addObserver(() => this.endClose())
+    const isStop = before === "Starting" || before === "Running" || before === "Stopping"
+    const outcome = isStop ? Effect.asVoid(Deferred.await(this.stopped!)) : Exit.void
+    if (this.teardown === undefined) this.endClose(outcome)
+    else this.teardown.addObserver(() => this.endClose(outcome))
   }
 
-  private endClose(): void {
-    this.core.endSubscriptions()
+  private endClose(outcome: Effect.Effect<void, RecorderStopError | StopTimeoutError>): void {
+    this.core.close()
     for (const subscription of this.statusSubscriptions) subscription.end()
     this.statusSubscriptions = []
-    Deferred.doneUnsafe(this.closing!, Exit.void)
+    Deferred.doneUnsafe(this.closing!, outcome)
   }
 
   /**
@@ -374,7 +376,7 @@ export class RecorderLifecycle
   }
 
   /** The exit of an effect, or `undefined` when it does not end within `stopTimeout`. */
-  private bounded(effect: Effect.Effect<unknown, unknown>): Effect.Effect<Exit.Exit<unknown, unknown> | undefined> {
+  bounded<A, E>(effect: Effect.Effect<A, E>): Effect.Effect<Exit.Exit<A, E> | undefined> {
     return Effect.suspend(() => {
       const fiber = this.run(effect)
       return Effect.map(Effect.timeoutOption(Fiber.await(fiber), this.settings.stopTimeout), (exit) => {
@@ -423,13 +425,14 @@ export class RecorderLifecycle
     })
   }
 
-  protected isInside(fiber: Fiber.Fiber<unknown, unknown>): boolean {
-    return fiber.getRef(EnclosingHooks).some((hook) => hook.recorder === this && hook.running)
+  /** Whether a fiber belongs to one of the recorder's own hooks. */
+  isInside(fiber: Fiber.Fiber<unknown, unknown>): boolean {
+    return isInside(fiber, this)
   }
 
-  /** Runs an effect in a fiber of the recorder, never on the stack of the caller. */
-  private run<A, E>(effect: Effect.Effect<A, E>): Fiber.Fiber<A, E> {
-    const hook: RunningHook = { recorder: this, running: true }
+  /** Runs an effect in a fiber of the recorder, as one of its hooks, never on the stack of the caller. */
+  run<A, E>(effect: Effect.Effect<A, E>): Fiber.Fiber<A, E> {
+    const hook: RunningHook = { recorder: this, dispatcher: this.dispatcher, running: true }
     const enclosing = [...Context.get(this.context, EnclosingHooks), hook]
     const context = Context.add(this.context, EnclosingHooks, enclosing)
     const fiber = Effect.runForkWith(context)(Effect.andThen(Effect.yieldNow, effect))
@@ -440,12 +443,12 @@ export class RecorderLifecycle
   }
 
   /** Most programs filter Debug out, and should not pay a fiber for it. */
-  private debug(message: string): void {
+  debug(message: string): void {
     const minimum = Context.get(this.context, References.MinimumLogLevel)
     if (!LogLevel.isGreaterThan(minimum, "Debug")) this.log(Effect.logDebug(message))
   }
 
-  private log(effect: Effect.Effect<void>): void {
+  log(effect: Effect.Effect<void>): void {
     Effect.runForkWith(this.context)(Effect.andThen(Effect.yieldNow, this.annotate(effect)))
   }
 
@@ -454,6 +457,10 @@ export class RecorderLifecycle
   }
 
   private get annotations(): Record<string, string> {
-    return { "metrics.recorder": this.core.recorderId }
+    const { namespace } = this.settings
+    return {
+      ...(namespace === undefined ? {} : { "metrics.runtime": namespace }),
+      "metrics.recorder": this.core.recorderId
+    }
   }
 }

@@ -1,3 +1,5 @@
+import * as Effect from "effect/Effect"
+
 /**
  * What the host of the program offers for giving way. Effect's scheduler is not
  * used for it, because it may be made of microtasks, which let no I/O happen.
@@ -27,6 +29,9 @@ export const makeImmediate = (host: Host): (f: () => void) => void => {
 }
 
 export const immediate = makeImmediate(globalThis)
+
+/** Lets pending I/O of the host happen. */
+export const giveWay = Effect.callback<void>((resume) => immediate(() => resume(Effect.void)))
 
 /** Wall time that no `TestClock` stands still for: it bounds how long the event loop is held. */
 export const now = (): number => performance.now()

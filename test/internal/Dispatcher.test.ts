@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Context, Effect, Exit, Fiber, References } from "effect"
-import { Dispatcher } from "../../src/internal/Dispatcher.ts"
+import { Dispatcher, notListed } from "../../src/internal/Dispatcher.ts"
 import { settle, until } from "../support.ts"
 
 const make = Effect.acquireRelease(
@@ -13,6 +13,7 @@ const make = Effect.acquireRelease(
 
 /** A backlog of so many events; `log` receives what is folded of it. */
 const backlog = (name: string, events: number, log: Array<string>) => ({
+  place: notListed,
   foldSome: (count: number) => {
     const step = Math.min(count, events)
     events -= step
@@ -62,6 +63,7 @@ describe("Dispatcher", () => {
         const dispatcher = new Dispatcher(Context.make(References.MaxOpsBeforeYield, budget), () => {})
         let turns = 0
         dispatcher.schedule({
+          place: notListed,
           foldSome: () => {
             for (const end = performance.now() + 2; performance.now() < end;);
             return ++turns < 10
@@ -77,6 +79,7 @@ describe("Dispatcher", () => {
       const { dispatcher, ends } = yield* make
       let fiber: Fiber.Fiber<unknown, unknown> | undefined
       dispatcher.schedule({
+        place: notListed,
         foldSome: () => {
           fiber = Fiber.getCurrent()
           return false

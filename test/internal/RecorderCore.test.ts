@@ -24,7 +24,8 @@ const make = Effect.gen(function*() {
     (dispatcher) => Effect.sync(() => dispatcher.close())
   )
   const core = new RecorderCore(
-    settingsOf({ entityId: "cache", capacity: 100, linger: "1 hour" }),
+    { recorderId: "cache", entityId: "cache" },
+    settingsOf({ capacity: 100, linger: "1 hour" }),
     dispatcher,
     owner,
     clock

@@ -10,7 +10,8 @@ const make = (options: { readonly onStarting?: Effect.Effect<void> } = {}) =>
     const clock = yield* Clock.Clock
     const dispatcher = new Dispatcher(Context.empty(), () => {})
     yield* Effect.addFinalizer(() => Effect.sync(() => dispatcher.close()))
-    return new RecorderHandle(settingsOf({ entityId: "cache", ...options }), Context.empty(), dispatcher, clock)
+    const id = { recorderId: "cache", entityId: "cache" }
+    return new RecorderHandle(id, settingsOf(options), Context.empty(), dispatcher, clock)
   })
 
 describe("a dispatcher that ends", () => {
