@@ -45,6 +45,7 @@ import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import type { InvalidEventError, MetricEvent } from "./Event.ts"
+import { decorated } from "./internal/DecoratedHandle.ts"
 import { Dispatcher } from "./internal/Dispatcher.ts"
 import type { InvalidOptionError } from "./internal/InvalidOptionError.ts"
 import {
@@ -548,6 +549,63 @@ export const make = <R = never>(
     }
     return handle
   }))
+
+/**
+ * Makes a custom recorder: another recorder, but for some of its members.
+ *
+ * **When to use**
+ *
+ * Use in the `wrap` of a recorder in a runtime, to look at events before they
+ * are taken, to leave some out, or to hand them on as well.
+ *
+ * **Gotchas**
+ *
+ * Each member is replaced on its own: who changes what becomes of events
+ * replaces both `registerEvent` and `registerEventUnsafe`.
+ *
+ * **Example** (Leaving events out)
+ *
+ * ```ts
+ * import { type Event, Metric, Recorder, Runtime } from "mvx-metrics"
+ * import { Effect, Option } from "effect"
+ *
+ * const Requests = Metric.make("http.requests", {
+ *   events: ["http.request", "http.health_check"],
+ *   initial: { total: 0 },
+ *   reduce: (s) => Option.some({ total: s.total + 1 })
+ * })
+ *
+ * const withoutHealthChecks = (base: Recorder.Handle): Recorder.Handle => {
+ *   const isLeftOut = (event: Event.MetricEvent) => event._tag === "http.health_check"
+ *   return Recorder.decorate(base, {
+ *     registerEvent: (event) => isLeftOut(event) ? Effect.void : base.registerEvent(event),
+ *     registerEventUnsafe: (event) => isLeftOut(event) || base.registerEventUnsafe(event)
+ *   })
+ * }
+ *
+ * const program = Effect.gen(function*() {
+ *   const runtime = yield* Runtime.MetricsRuntime
+ *   const recorder = yield* runtime.recorder("web", {
+ *     metrics: [Requests],
+ *     wrap: (base) => Effect.succeed(withoutHealthChecks(base))
+ *   })
+ *   recorder.registerEventUnsafe({ _tag: "http.health_check" })
+ *   recorder.registerEventUnsafe({ _tag: "http.request" })
+ *   return yield* recorder.snapshot(Requests)
+ * })
+ *
+ * const snapshot = await Effect.runPromise(Effect.scoped(program).pipe(Effect.provide(Runtime.layer())))
+ *
+ * snapshot.dimensions // => { total: 1 }
+ * ```
+ *
+ * @category combinators
+ * @since 0.1.0
+ */
+export const decorate: {
+  (members: Partial<Handle>): (base: Handle) => Handle
+  (base: Handle, members: Partial<Handle>): Handle
+} = dual(2, decorated)
 
 /**
  * A detached recorder, as a layer: running, and seen by no exporter of a

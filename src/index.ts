@@ -2,3 +2,5 @@
 export * as Event from "./Event.ts"
 export * as Metric from "./Metric.ts"
 export * as Recorder from "./Recorder.ts"
+export * as Runtime from "./Runtime.ts"
+export { MetricsLive } from "./Runtime.ts"

@@ -3,12 +3,13 @@ import type * as Clock from "effect/Clock"
 import { isMetricEvent, type MetricEvent } from "../Event.ts"
 import type * as Metric from "../Metric.ts"
 import { snapshot } from "../Metric.ts"
-import type { MetricChange, RecorderStats } from "../Recorder.ts"
+import type { MetricChange } from "../Recorder.ts"
 import type { Backlog, Dispatcher } from "./Dispatcher.ts"
 import { notListed, sliceStep } from "./Dispatcher.ts"
 import { now } from "./host.ts"
 import { MetricTable, type Slot, type TableOwner } from "./MetricTable.ts"
 import type { RecorderSettings } from "./RecorderSettings.ts"
+import { tally, type Totals } from "./StatsTotal.ts"
 import type { Subscription } from "./Subscription.ts"
 
 /** Why an event was not accepted. */
@@ -38,9 +39,6 @@ interface Observer {
 /** How many events an overflowing caller folds: a slice well under a millisecond. */
 const overflowSlice = 256
 
-/** How many tags `droppedByTag` tells apart before it counts the rest under `"*"`: tags may be without number. */
-const maxDroppedTags = 256
-
 /** The tag of an event that may not let it be read any more. */
 const tagOf = (event: MetricEvent): string | undefined => {
   try {
@@ -49,6 +47,19 @@ const tagOf = (event: MetricEvent): string | undefined => {
     return undefined
   }
 }
+
+/** What did not go well. Most recorders never need one. */
+class Trouble {
+  dropped = 0
+  invalidEvent = 0
+  invalidState = 0
+  overflow = 0
+  readonly droppedByTag = new Map<string, number>()
+  readonly defects = new Map<string, number>()
+  readonly logged = new Set<string>()
+}
+
+const noTrouble = new Trouble()
 
 /** The queue of every recorder that has nothing to fold. Nobody pushes into it: `limit` is 0 there. */
 const empty: Array<MetricEvent> = []
@@ -83,12 +94,8 @@ export class RecorderCore implements Backlog, TableOwner {
   /** A reducer or a view is running: what it calls must not fold. */
   busy = false
   private failure: Cause.Cause<unknown> | undefined
-  private dropped = 0
   private highWater = 0
-  private droppedByTag: Map<string, number> | undefined
-  private readonly refused = { invalidEvent: 0, invalidState: 0, overflow: 0 }
-  private defects: Map<string, number> | undefined
-  private logged: Set<string> | undefined
+  private trouble: Trouble | undefined
   private observers: ReadonlyArray<Observer> = []
   private subscriptionsEnded = false
   private readonly settings: RecorderSettings
@@ -150,10 +157,9 @@ export class RecorderCore implements Backlog, TableOwner {
   private makeRoom(event: MetricEvent): boolean {
     const { overflow } = this.settings
     if (overflow === "drop") {
-      this.dropped++
-      const counts = this.droppedByTag ??= new Map()
-      const tag = counts.has(event._tag) || counts.size < maxDroppedTags ? event._tag : "*"
-      counts.set(tag, (counts.get(tag) ?? 0) + 1)
+      const trouble = this.trouble ??= new Trouble()
+      trouble.dropped++
+      tally(trouble.droppedByTag, event._tag)
       this.refusal = "dropped"
       return false
     }
@@ -163,7 +169,8 @@ export class RecorderCore implements Backlog, TableOwner {
   }
 
   refuse(reason: Exclude<Refusal, "dropped">): false {
-    this.refused[reason]++
+    const trouble = this.trouble ??= new Trouble()
+    trouble[reason]++
     this.refusal = reason
     return false
   }
@@ -309,19 +316,24 @@ export class RecorderCore implements Backlog, TableOwner {
     return Object.freeze(snapshots) as Record<string, Metric.MetricSnapshot>
   }
 
-  stats(): RecorderStats {
+  /** What became of everything that the recorder was offered. */
+  get totals(): Totals {
+    const { accepted, changesSkipped, discarded, folded, pending, trouble = noTrouble } = this
+    const { defects, dropped, droppedByTag, invalidEvent, invalidState, overflow } = trouble
     return {
-      accepted: this.accepted,
-      folded: this.folded,
+      accepted,
+      folded,
       ignored: this.table.ignored,
-      dropped: this.dropped,
-      droppedByTag: Object.fromEntries(this.droppedByTag ?? []),
-      refused: { ...this.refused },
-      defects: Object.fromEntries(this.defects ?? []),
-      discarded: this.discarded,
-      pending: this.pending,
-      highWater: Math.max(this.highWater, this.pending),
-      changesSkipped: this.changesSkipped
+      dropped,
+      droppedByTag,
+      invalidEvent,
+      invalidState,
+      overflow,
+      defects,
+      discarded,
+      pending,
+      highWater: Math.max(this.highWater, pending),
+      changesSkipped
     }
   }
 
@@ -337,12 +349,11 @@ export class RecorderCore implements Backlog, TableOwner {
 
   /** Counts a defect of a metric, and has the first of its kind logged. */
   countDefect(message: string, metric: string, tag: string | undefined, cause: Cause.Cause<unknown>): void {
-    const counts = this.defects ??= new Map()
-    counts.set(metric, (counts.get(metric) ?? 0) + 1)
-    const logged = this.logged ??= new Set()
+    const trouble = this.trouble ??= new Trouble()
+    tally(trouble.defects, metric)
     const key = `${message} ${metric}`
-    if (logged.has(key)) return
-    logged.add(key)
+    if (trouble.logged.has(key)) return
+    trouble.logged.add(key)
     this.owner.logDefect(message, metric, tag, cause)
   }
 }

@@ -4,9 +4,11 @@
 import * as Cause from "effect/Cause"
 import * as Schema from "effect/Schema"
 
-const AnyCause = Schema.Cause(Schema.Unknown, Schema.Unknown)
+/** The schema of a cause of anything. */
+export const AnyCause = Schema.Cause(Schema.Unknown, Schema.Unknown)
 
-const reason = (cause: Cause.Cause<unknown>): string => {
+/** What a cause says, in one line. */
+export const reason = (cause: Cause.Cause<unknown>): string => {
   const error = Cause.squash(cause)
   return error instanceof Error ? error.message : String(error)
 }

@@ -14,6 +14,7 @@ import type { RecorderId } from "./RecorderCore.ts"
 import { MetricNameTakenError, MetricNotRegisteredError, MetricViewError, QueueOverflowError } from "./RecorderError.ts"
 import { RecorderLifecycle } from "./RecorderLifecycle.ts"
 import type { RecorderSettings } from "./RecorderSettings.ts"
+import { toStats } from "./StatsTotal.ts"
 import { Subscription, toStream } from "./Subscription.ts"
 
 const accepting = "Virgin, Starting or Running"
@@ -136,7 +137,7 @@ export class RecorderHandle extends RecorderLifecycle implements Handle {
   }
 
   get stats(): Effect.Effect<RecorderStats> {
-    return Effect.sync(() => this.core.stats())
+    return Effect.sync(() => toStats(this.core.totals))
   }
 
   /** Folds, in slices, what was accepted before the read, and then reads in one step. */
@@ -152,7 +153,7 @@ export class RecorderHandle extends RecorderLifecycle implements Handle {
   }
 
   get changes(): Stream.Stream<MetricChange> {
-    return toStream({
+    return toStream<MetricChange>({
       subscribe: () => {
         const subscription = new Subscription<MetricChange>(this.core.capacity)
         this.core.subscribe(subscription, this.core.accepted)

@@ -195,6 +195,10 @@ export class RecorderLifecycle
     return { folded, discarded, changesSkipped }
   }
 
+  get stopTimeoutError(): StopTimeoutError {
+    return new StopTimeoutError({ recorderId: this.core.recorderId, report: this.report })
+  }
+
   private begin(): void {
     this.core.setOpen(true)
     const { onStarting } = this.settings
@@ -259,7 +263,7 @@ export class RecorderLifecycle
       Deferred.doneUnsafe(stopped, Exit.succeed(report))
       return
     }
-    const timeout = timedOut ? new StopTimeoutError({ recorderId, report }) : undefined
+    const timeout = timedOut ? this.stopTimeoutError : undefined
     const cause = causes.reduce(
       (all, cause) => Cause.combine(all, cause),
       timeout === undefined ? Cause.empty as Cause.Cause<unknown> : Cause.fail(timeout)
@@ -348,7 +352,7 @@ export class RecorderLifecycle
       const causes: Array<Cause.Cause<unknown>> = []
       let timedOut = false
       const part = (effect: Effect.Effect<unknown, unknown>) =>
-        Effect.map(this.bounded(effect), (exit) => {
+        Effect.map(this.within(this.run(effect)), (exit) => {
           if (exit === undefined) timedOut = true
           else if (Exit.isFailure(exit)) causes.push(exit.cause)
         })
@@ -375,14 +379,11 @@ export class RecorderLifecycle
     return Effect.suspend(() => this.hook?.await(this.core.table.offset) ?? Effect.void)
   }
 
-  /** The exit of an effect, or `undefined` when it does not end within `stopTimeout`. */
-  bounded<A, E>(effect: Effect.Effect<A, E>): Effect.Effect<Exit.Exit<A, E> | undefined> {
-    return Effect.suspend(() => {
-      const fiber = this.run(effect)
-      return Effect.map(Effect.timeoutOption(Fiber.await(fiber), this.settings.stopTimeout), (exit) => {
-        if (Option.isNone(exit)) fiber.interruptUnsafe()
-        return Option.getOrUndefined(exit)
-      })
+  /** The exit of a fiber, or `undefined` when it does not end within `stopTimeout`: it is then left behind. */
+  within<A, E>(fiber: Fiber.Fiber<A, E>): Effect.Effect<Exit.Exit<A, E> | undefined> {
+    return Effect.map(Effect.timeoutOption(Fiber.await(fiber), this.settings.stopTimeout), (exit) => {
+      if (Option.isNone(exit)) fiber.interruptUnsafe()
+      return Option.getOrUndefined(exit)
     })
   }
 
@@ -431,8 +432,17 @@ export class RecorderLifecycle
   }
 
   /** Runs an effect in a fiber of the recorder, as one of its hooks, never on the stack of the caller. */
-  run<A, E>(effect: Effect.Effect<A, E>): Fiber.Fiber<A, E> {
-    const hook: RunningHook = { recorder: this, dispatcher: this.dispatcher, running: true }
+  private run<A, E>(effect: Effect.Effect<A, E>): Fiber.Fiber<A, E> {
+    return this.fork(effect, this)
+  }
+
+  /** Runs what the runtime does with the recorder: it may wait for the recorder, and must not wait for the runtime. */
+  runBeside<A, E>(effect: Effect.Effect<A, E>): Fiber.Fiber<A, E> {
+    return this.fork(effect, undefined)
+  }
+
+  private fork<A, E>(effect: Effect.Effect<A, E>, recorder: unknown): Fiber.Fiber<A, E> {
+    const hook: RunningHook = { recorder, dispatcher: this.dispatcher, running: true }
     const enclosing = [...Context.get(this.context, EnclosingHooks), hook]
     const context = Context.add(this.context, EnclosingHooks, enclosing)
     const fiber = Effect.runForkWith(context)(Effect.andThen(Effect.yieldNow, effect))
@@ -448,7 +458,11 @@ export class RecorderLifecycle
     if (!LogLevel.isGreaterThan(minimum, "Debug")) this.log(Effect.logDebug(message))
   }
 
-  log(effect: Effect.Effect<void>): void {
+  logError(message: string, cause: unknown): void {
+    this.log(Effect.logError(message, cause))
+  }
+
+  private log(effect: Effect.Effect<void>): void {
     Effect.runForkWith(this.context)(Effect.andThen(Effect.yieldNow, this.annotate(effect)))
   }
 
@@ -456,7 +470,7 @@ export class RecorderLifecycle
     return Effect.annotateLogs(effect, this.annotations)
   }
 
-  private get annotations(): Record<string, string> {
+  get annotations(): Record<string, string> {
     const { namespace } = this.settings
     return {
       ...(namespace === undefined ? {} : { "metrics.runtime": namespace }),

@@ -24,7 +24,7 @@ export interface RecorderSettings extends Pick<Options<Scope.Scope>, "onStarting
 const isEffect: (u: unknown) => boolean = Effect.isEffect
 
 /** Timers of the host are not longer than this, in milliseconds. */
-const longestTimer = 2 ** 31 - 1
+export const longestTimer = 2 ** 31 - 1
 
 const standard: RecorderSettings = {
   namespace: undefined,

@@ -128,9 +128,9 @@ export class Subscription<A> {
 }
 
 /** A stream of what was there first, and then of what the subscription receives. */
-export const toStream = <A>(options: {
-  readonly subscribe: () => { readonly subscription: Subscription<A>; readonly first: ReadonlyArray<A> }
-  readonly unsubscribe: (subscription: Subscription<A>) => void
+export const toStream = <A, S extends Subscription<A> = Subscription<A>>(options: {
+  readonly subscribe: () => { readonly subscription: S; readonly first: ReadonlyArray<A> }
+  readonly unsubscribe: (subscription: S) => void
 }): Stream.Stream<A> =>
   Stream.unwrap(Effect.map(
     Effect.acquireRelease(

@@ -1,0 +1,287 @@
+import * as Cause from "effect/Cause"
+import type * as Clock from "effect/Clock"
+import type * as Context from "effect/Context"
+import * as Deferred from "effect/Deferred"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import type * as Fiber from "effect/Fiber"
+import * as Scope from "effect/Scope"
+import * as Metric from "../Metric.ts"
+import type { Handle } from "../Recorder.ts"
+import type { CreateError, RecorderOptions } from "../Runtime.ts"
+import type { ChangeHub } from "./ChangeHub.ts"
+import { describe } from "./describe.ts"
+import { type Dispatcher, sliceMs } from "./Dispatcher.ts"
+import { giveWay, now } from "./host.ts"
+import { InvalidOptionError } from "./InvalidOptionError.ts"
+import { MetricNameTakenError, RecorderStopError, type StopTimeoutError } from "./RecorderError.ts"
+import { RecorderHandle } from "./RecorderHandle.ts"
+import { nonBlank, type RecorderSettings, settingsOf } from "./RecorderSettings.ts"
+import { RegisteredRecorder } from "./RegisteredRecorder.ts"
+import {
+  InvalidRecorderIdError,
+  RecorderAlreadyExistsError,
+  type RecorderFailure,
+  RecorderNotFoundError,
+  type RuntimeInvalidStateError
+} from "./RuntimeError.ts"
+import { StatsTotal } from "./StatsTotal.ts"
+
+type AnyOptions = RecorderOptions<any, any>
+
+type Restore = <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
+
+/** What the recorders of a runtime have in common. */
+export interface RuntimeParts {
+  readonly settings: RecorderSettings
+  readonly context: Context.Context<never>
+  readonly clock: Clock.Clock
+  readonly dispatcher: Dispatcher
+  readonly hub: ChangeHub
+}
+
+/**
+ * The recorders of a runtime, by id: how they come in and how they go.
+ *
+ * Each operation makes its transition in one step, and what takes time runs in
+ * fibers of the runtime: interrupting a caller interrupts nothing but a
+ * creation, which nobody else waits for.
+ */
+export class RecorderRegistry {
+  private readonly recorders = new Map<string, RegisteredRecorder>()
+  /** What the removed recorders did. */
+  private readonly past = new StatsTotal()
+  private readonly parts: RuntimeParts
+  private readonly refusal: (operation: string) => RuntimeInvalidStateError | undefined
+
+  /** `refusal` says why an operation is not possible, if it is not. */
+  constructor(parts: RuntimeParts, refusal: (operation: string) => RuntimeInvalidStateError | undefined) {
+    this.parts = parts
+    this.refusal = refusal
+  }
+
+  /** All of them, those that are being created or removed included. */
+  get all(): Array<RegisteredRecorder> {
+    return Array.from(this.recorders.values())
+  }
+
+  get ids(): Array<string> {
+    return this.all.filter(({ state }) => state === "Live").map(({ id }) => id)
+  }
+
+  /** What all recorders did, those that were removed included. */
+  get totals(): StatsTotal {
+    const total = new StatsTotal().add(this.past)
+    for (const { base } of this.recorders.values()) total.add(base.core.totals)
+    return total
+  }
+
+  get(id: string): Effect.Effect<RegisteredRecorder, RecorderNotFoundError> {
+    return Effect.suspend(() => {
+      const recorder = this.find(id)
+      return recorder === undefined
+        ? Effect.fail(new RecorderNotFoundError({ recorderId: typeof id === "string" ? id.trim() : describe(id) }))
+        : Effect.succeed(recorder)
+    })
+  }
+
+  find(id: string): RegisteredRecorder | undefined {
+    const recorder = this.recorders.get(typeof id === "string" ? id.trim() : id)
+    return recorder?.state === "Live" ? recorder : undefined
+  }
+
+  create(id: string, options: AnyOptions): Effect.Effect<Handle, CreateError> {
+    return Effect.uninterruptibleMask((restore) =>
+      Effect.map(this.createUnder(restore, "createRecorder", id, options), ({ handle }) => handle)
+    )
+  }
+
+  createScoped(id: string, options: AnyOptions): Effect.Effect<Handle, CreateError, Scope.Scope> {
+    return Effect.uninterruptibleMask((restore) =>
+      Effect.flatMap(
+        this.createUnder(restore, "recorder", id, options),
+        (recorder) =>
+          Effect.flatMap(Effect.scope, (scope) =>
+            Effect.as(Scope.addFinalizer(scope, this.release(recorder)), recorder.handle))
+      )
+    )
+  }
+
+  /** To be run uninterruptibly: whoever waits for hooks is interrupted under `restore` alone. */
+  private createUnder(
+    restore: Restore,
+    operation: string,
+    id: string,
+    options: AnyOptions
+  ): Effect.Effect<RegisteredRecorder, CreateError> {
+    return Effect.withFiber((fiber) => {
+      const refusal = this.refusal(operation)
+      if (refusal !== undefined) return Effect.fail(refusal)
+      let recorder: RegisteredRecorder
+      try {
+        recorder = this.make(id, options, fiber.context)
+      } catch (error) {
+        return Effect.fail(error as CreateError)
+      }
+      this.recorders.set(recorder.id, recorder)
+      this.parts.hub.attach(recorder.base.core)
+      if (options.wrap === undefined && options.onStarting === undefined) {
+        recorder.base.admit()
+        this.complete(recorder)
+        return Effect.succeed(recorder)
+      }
+      const created = recorder.created = Deferred.makeUnsafe<void, CreateError>()
+      recorder.create(options.wrap, (exit) => {
+        if (recorder.state !== "Creating") return
+        if (Exit.isFailure(exit)) return this.abandon(recorder, exit as Exit.Exit<never, CreateError>)
+        this.complete(recorder)
+        Deferred.doneUnsafe(created, Exit.void)
+      })
+      return Effect.as(
+        Effect.onInterrupt(restore(Deferred.await(created)), () => this.withdraw(recorder)),
+        recorder
+      )
+    })
+  }
+
+  /** Throws a `CreateError`. */
+  private make(id: string, options: AnyOptions, context: Context.Context<never>): RegisteredRecorder {
+    if (typeof id !== "string" || id.trim() === "") throw InvalidRecorderIdError.of(id)
+    const recorderId = id.trim()
+    if (this.recorders.has(recorderId)) throw new RecorderAlreadyExistsError({ recorderId })
+    const { clock, dispatcher } = this.parts
+    const settings = settingsOf(options, this.parts.settings)
+    const { wrap } = options
+    if (wrap !== undefined && typeof wrap !== "function") {
+      throw InvalidOptionError.of("wrap", wrap, "a function from a recorder to an Effect of a recorder")
+    }
+    const entityId = options.entityId === undefined ? recorderId : nonBlank("entityId", options.entityId)
+    const base = new RecorderHandle({ recorderId, entityId }, settings, context, dispatcher, clock)
+    for (const metric of options.metrics ?? []) {
+      if (!Metric.isMetric(metric)) {
+        throw Metric.InvalidMetricError.of(undefined, metric, "a metric made by Metric.make")
+      }
+      const { table } = base.core
+      const registered = table.find(metric.name)?.metric
+      if (registered === undefined) table.add(metric, 0)
+      else if (registered !== metric) throw new MetricNameTakenError({ entityId, name: metric.name })
+    }
+    return new RegisteredRecorder(base)
+  }
+
+  private complete(recorder: RegisteredRecorder): void {
+    recorder.state = "Live"
+    recorder.base.debug("Recorder created")
+  }
+
+  /** Undoes a creation. Whoever waits for it hears of the outcome when the id is free again. */
+  private abandon(recorder: RegisteredRecorder, outcome: Exit.Exit<never, CreateError>): void {
+    recorder.state = "Removing"
+    this.fork(Effect.map(Effect.exit(Deferred.await(recorder.end())), (exit) => {
+      if (Exit.isFailure(exit)) {
+        recorder.base.logError("A recorder whose creation failed did not stop cleanly", exit.cause)
+      }
+      this.forget(recorder)
+      Deferred.doneUnsafe(recorder.created!, outcome)
+    }))
+  }
+
+  /** The one who waited for the creation was interrupted: nobody has the recorder. */
+  private withdraw(recorder: RegisteredRecorder): Effect.Effect<void> {
+    return Effect.suspend(() => {
+      if (recorder.state === "Live") return this.release(recorder)
+      if (recorder.state === "Creating") this.abandon(recorder, Exit.interrupt())
+      return Effect.asVoid(Effect.exit(Deferred.await(recorder.created!)))
+    })
+  }
+
+  /** Removes a recorder, once: everybody who calls it gets one outcome. */
+  remove(recorder: RegisteredRecorder): Effect.Effect<void, RecorderStopError> {
+    return Effect.withFiber((fiber) => {
+      const removed = recorder.removed ??= this.beginRemoval(recorder)
+      if (recorder.base.isInside(fiber)) return Effect.void
+      return Effect.catchTag(
+        Deferred.await(removed),
+        "StopTimeoutError",
+        (error) => Effect.fail(new RecorderStopError({ recorderId: recorder.id, cause: Cause.fail(error) }))
+      )
+    })
+  }
+
+  private beginRemoval(recorder: RegisteredRecorder): Deferred.Deferred<void, RecorderStopError | StopTimeoutError> {
+    recorder.state = "Removing"
+    const ended = recorder.end()
+    if (Deferred.isDoneUnsafe(ended)) {
+      this.forget(recorder)
+      return ended
+    }
+    const removed = Deferred.makeUnsafe<void, RecorderStopError | StopTimeoutError>()
+    this.fork(Effect.map(Effect.exit(Deferred.await(ended)), (exit) => {
+      this.forget(recorder)
+      Deferred.doneUnsafe(removed, exit)
+    }))
+    return removed
+  }
+
+  /** Removes a recorder that its scope, or nobody, has. */
+  private release(recorder: RegisteredRecorder): Effect.Effect<void> {
+    return Effect.catch(
+      this.remove(recorder),
+      (error) =>
+        Effect.sync(() => recorder.base.logError("A recorder did not stop cleanly when its scope closed", error))
+    )
+  }
+
+  private forget(recorder: RegisteredRecorder): void {
+    this.recorders.delete(recorder.id)
+    this.past.add(recorder.base.core.totals)
+    recorder.base.debug("Recorder removed")
+  }
+
+  /** Undoes all creations in progress. */
+  abandonCreations(outcome: Exit.Exit<never, CreateError>): void {
+    for (const recorder of this.recorders.values()) {
+      if (recorder.state === "Creating") this.abandon(recorder, outcome)
+    }
+  }
+
+  /**
+   * Ends all recorders, concurrently, and says which had failed before and which
+   * fail now. They stay in the registry: they can still be read.
+   */
+  get endAll(): Effect.Effect<Record<"before" | "now", ReadonlyArray<RecorderFailure>>> {
+    return Effect.gen({ self: this }, function*() {
+      const failedBefore: Array<RecorderFailure> = []
+      const failedNow: Array<RecorderFailure> = []
+      const ending: Array<{ readonly recorderId: string; readonly ended: RegisteredRecorder["removed"] & {} }> = []
+      const abandoned: Array<RegisteredRecorder["created"] & {}> = []
+      let until = now() + sliceMs
+      for (const recorder of this.all) {
+        const { base, id: recorderId } = recorder
+        const status = base.statusUnsafe
+        if ("cause" in status) failedBefore.push({ recorderId, cause: status.cause })
+        if (recorder.isAbandoned) {
+          abandoned.push(recorder.created!)
+        } else {
+          const ended = recorder.removed ?? recorder.end()
+          if (!Deferred.isDoneUnsafe(ended) || base.statusUnsafe._tag !== "Stopped") ending.push({ recorderId, ended })
+        }
+        if (now() < until) continue
+        yield* giveWay
+        until = now() + sliceMs
+      }
+      for (const created of abandoned) yield* Effect.exit(Deferred.await(created))
+      for (const { ended, recorderId } of ending) {
+        const exit = yield* Effect.exit(Deferred.await(ended))
+        if (Exit.isSuccess(exit)) continue
+        const error = Cause.squash(exit.cause)
+        failedNow.push({ recorderId, cause: error instanceof RecorderStopError ? error.cause : exit.cause })
+      }
+      return { before: failedBefore, now: failedNow }
+    })
+  }
+
+  private fork(effect: Effect.Effect<void>): Fiber.Fiber<void> {
+    return Effect.runForkWith(this.parts.context)(effect)
+  }
+}

@@ -1,0 +1,203 @@
+import * as Cause from "effect/Cause"
+import type * as Clock from "effect/Clock"
+import type * as Context from "effect/Context"
+import * as Deferred from "effect/Deferred"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Option from "effect/Option"
+import type * as Stream from "effect/Stream"
+import type * as Metric from "../Metric.ts"
+import type { Handle as Recorder, MetricChange, RecorderCapture } from "../Recorder.ts"
+import type { Handle, RecorderOptions, RuntimeStats, RuntimeStatus, ShutdownReport } from "../Runtime.ts"
+import { ChangeHub } from "./ChangeHub.ts"
+import { Dispatcher, sliceMs } from "./Dispatcher.ts"
+import { isInside } from "./EnclosingHooks.ts"
+import { giveWay, now } from "./host.ts"
+import type { RecorderHandle } from "./RecorderHandle.ts"
+import { RecorderRegistry } from "./RecorderRegistry.ts"
+import type { RecorderSettings } from "./RecorderSettings.ts"
+import { type RecorderFailure, RuntimeInvalidStateError, RuntimeShutdownError } from "./RuntimeError.ts"
+import { toStats } from "./StatsTotal.ts"
+
+/** A runtime: the registry of its recorders, their dispatcher, the hub of their changes, and its own life. */
+export class RuntimeHandle implements Handle {
+  readonly namespace: string
+  readonly registry: RecorderRegistry
+  readonly hub: ChangeHub
+  private readonly dispatcher: Dispatcher
+  private readonly context: Context.Context<never>
+  private current: RuntimeStatus = { _tag: "Running" }
+  /** The outcome of the shutdown: one, for all who ask for it. */
+  private outcome: Deferred.Deferred<ShutdownReport, RuntimeShutdownError | RuntimeInvalidStateError> | undefined
+
+  constructor(namespace: string, settings: RecorderSettings, context: Context.Context<never>, clock: Clock.Clock) {
+    this.namespace = namespace
+    this.context = context
+    this.dispatcher = new Dispatcher(context, (exit) => this.fail(exit))
+    this.hub = new ChangeHub(settings.capacity, () => this.registry.all.map(({ base }) => base.core))
+    this.registry = new RecorderRegistry(
+      { settings, context, clock, dispatcher: this.dispatcher, hub: this.hub },
+      (operation) => this.current._tag === "Running" ? undefined : this.invalidState(operation)
+    )
+  }
+
+  createRecorder(id: string, options: RecorderOptions<any, any> = {}): Effect.Effect<Recorder, any, any> {
+    return this.registry.create(id, options)
+  }
+
+  recorder(id: string, options: RecorderOptions<any, any> = {}): Effect.Effect<Recorder, any, any> {
+    return this.registry.createScoped(id, options)
+  }
+
+  getRecorder(id: string): ReturnType<Handle["getRecorder"]> {
+    return Effect.map(this.registry.get(id), ({ handle }) => handle)
+  }
+
+  findRecorder(id: string): ReturnType<Handle["findRecorder"]> {
+    return Effect.sync(() => Option.map(Option.fromUndefinedOr(this.registry.find(id)), ({ handle }) => handle))
+  }
+
+  get recorderIds(): Effect.Effect<ReadonlyArray<string>> {
+    return Effect.sync(() => this.registry.ids)
+  }
+
+  stopRecorder(id: string): ReturnType<Handle["stopRecorder"]> {
+    return Effect.flatMap(
+      this.getRecorder(id),
+      (recorder) =>
+        Effect.flatMap(
+          recorder.status,
+          (status) => status._tag === "Stopped" ? Effect.succeed(status.report) : recorder.stop
+        )
+    )
+  }
+
+  removeRecorder(id: string): ReturnType<Handle["removeRecorder"]> {
+    return Effect.flatMap(
+      this.registry.get(id),
+      (recorder) => Effect.as(this.registry.remove(recorder), recorder.handle)
+    )
+  }
+
+  get captures(): Effect.Effect<ReadonlyArray<RecorderCapture>> {
+    return this.readAll((base) => base.readCapture(), (recorder) => recorder.capture)
+  }
+
+  get snapshots(): Effect.Effect<Record<string, Record<string, Metric.MetricSnapshot>>> {
+    return Effect.map(
+      this.readAll(
+        (base) => [base.core.recorderId, base.core.readSnapshots()] as const,
+        (recorder, id) => Effect.map(recorder.snapshots, (snapshots) => [id, snapshots] as const)
+      ),
+      (entries) => Object.freeze(Object.fromEntries(entries))
+    )
+  }
+
+  get changes(): Stream.Stream<MetricChange> {
+    return this.hub.changes
+  }
+
+  get status(): Effect.Effect<RuntimeStatus> {
+    return Effect.sync(() => this.current)
+  }
+
+  get stats(): Effect.Effect<RuntimeStats> {
+    return Effect.sync(() => this.statsUnsafe)
+  }
+
+  private get statsUnsafe(): RuntimeStats {
+    const stats = toStats(this.registry.totals)
+    return {
+      ...stats,
+      changesSkipped: stats.changesSkipped + this.hub.skipped,
+      recorders: this.registry.ids.length
+    }
+  }
+
+  /** Reads one recorder after the other, in slices of time. A custom one that cannot be read is left out. */
+  private readAll<A>(
+    read: (base: RecorderHandle) => A,
+    readCustom: (recorder: Recorder, id: string) => Effect.Effect<A>
+  ): Effect.Effect<Array<A>> {
+    return Effect.gen({ self: this }, function*() {
+      const all: Array<A> = []
+      let until = now() + sliceMs
+      for (const { base, handle, id, state } of this.registry.all) {
+        if (state === "Creating") continue
+        if (handle === base) {
+          for (const offset = base.core.accepted; !base.core.foldTo(offset, until);) {
+            yield* giveWay
+            until = now() + sliceMs
+          }
+          all.push(read(base))
+        } else {
+          const exit = yield* Effect.exit(readCustom(handle, id))
+          if (Exit.isSuccess(exit)) all.push(exit.value)
+          else base.logError("A custom recorder could not be read", exit.cause)
+        }
+        if (now() < until) continue
+        yield* giveWay
+        until = now() + sliceMs
+      }
+      return all
+    })
+  }
+
+  get shutdown(): Handle["shutdown"] {
+    return Effect.withFiber((fiber): Handle["shutdown"] => {
+      const outcome = this.outcome ??= this.beginShutdown()
+      return isInside(fiber, this.dispatcher) && !Deferred.isDoneUnsafe(outcome)
+        ? Effect.succeed(this.report([]))
+        : Deferred.await(outcome)
+    })
+  }
+
+  private beginShutdown(): NonNullable<typeof this.outcome> {
+    const outcome: NonNullable<typeof this.outcome> = Deferred.makeUnsafe()
+    if (this.current._tag === "Running") this.current = { _tag: "Stopping" }
+    this.registry.abandonCreations(Exit.fail(this.invalidState("createRecorder")))
+    const end = Effect.map(this.registry.endAll, ({ before, now }) => {
+      const report = this.report([...before, ...now])
+      this.hub.end()
+      this.dispatcher.close()
+      if (this.current._tag === "Stopping") this.current = { _tag: "Closed", report }
+      Deferred.doneUnsafe(
+        outcome,
+        now.length > 0
+          ? Exit.fail(new RuntimeShutdownError({ failures: now }))
+          : this.current._tag === "Failure"
+          ? Exit.fail(this.invalidState("shutdown"))
+          : Exit.succeed(report)
+      )
+    })
+    Effect.runForkWith(this.context)(end)
+    return outcome
+  }
+
+  private report(failures: ReadonlyArray<RecorderFailure>): ShutdownReport {
+    const { changesSkipped, discarded, folded, recorders } = this.statsUnsafe
+    return { recorders, folded, discarded, changesSkipped, failures }
+  }
+
+  /** The dispatcher has ended without the runtime asking for it. */
+  private fail(exit: Exit.Exit<void>): void {
+    const cause = Exit.isFailure(exit) ? exit.cause : Cause.interrupt()
+    this.current = { _tag: "Failure", cause }
+    Effect.runForkWith(this.context)(
+      Effect.annotateLogs(Effect.logError("Metrics runtime ended in Failure", cause), "metrics.runtime", this.namespace)
+    )
+    this.registry.abandonCreations(Exit.fail(this.invalidState("createRecorder")))
+    for (const { base } of this.registry.all) base.cancel(exit)
+    this.hub.end()
+  }
+
+  private invalidState(operation: string): RuntimeInvalidStateError {
+    const { current } = this
+    return new RuntimeInvalidStateError({
+      operation,
+      state: current._tag,
+      expected: "Running",
+      ...("cause" in current ? { cause: current.cause } : {})
+    })
+  }
+}

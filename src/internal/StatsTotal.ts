@@ -1,0 +1,70 @@
+import type { RecorderStats } from "../Recorder.ts"
+
+/** How many keys are told apart before the rest is counted under `"*"`: tags and names may be without number. */
+const maxKeys = 256
+
+export type Counts = ReadonlyMap<string, number>
+
+/** Counts under a key, in a map that does not grow without bound. */
+export const tally = (counts: Map<string, number>, key: string, by: number = 1): void => {
+  const at = counts.has(key) || counts.size < maxKeys ? key : "*"
+  counts.set(at, (counts.get(at) ?? 0) + by)
+}
+
+/** What one recorder did, or several. */
+export interface Totals {
+  readonly accepted: number
+  readonly folded: number
+  readonly ignored: number
+  readonly dropped: number
+  readonly invalidEvent: number
+  readonly invalidState: number
+  readonly overflow: number
+  readonly discarded: number
+  readonly pending: number
+  readonly highWater: number
+  readonly changesSkipped: number
+  readonly droppedByTag: Counts
+  readonly defects: Counts
+}
+
+export const toStats = ({ invalidEvent, invalidState, overflow, ...totals }: Totals): RecorderStats => ({
+  ...totals,
+  droppedByTag: Object.fromEntries(totals.droppedByTag),
+  refused: { invalidEvent, invalidState, overflow },
+  defects: Object.fromEntries(totals.defects)
+})
+
+/** The sum of what recorders did. `highWater` is of one recorder: the greatest, not the sum. */
+export class StatsTotal implements Totals {
+  accepted = 0
+  folded = 0
+  ignored = 0
+  dropped = 0
+  invalidEvent = 0
+  invalidState = 0
+  overflow = 0
+  discarded = 0
+  pending = 0
+  highWater = 0
+  changesSkipped = 0
+  readonly droppedByTag = new Map<string, number>()
+  readonly defects = new Map<string, number>()
+
+  add(other: Totals): this {
+    this.accepted += other.accepted
+    this.folded += other.folded
+    this.ignored += other.ignored
+    this.dropped += other.dropped
+    this.invalidEvent += other.invalidEvent
+    this.invalidState += other.invalidState
+    this.overflow += other.overflow
+    this.discarded += other.discarded
+    this.pending += other.pending
+    this.highWater = Math.max(this.highWater, other.highWater)
+    this.changesSkipped += other.changesSkipped
+    for (const [tag, count] of other.droppedByTag) tally(this.droppedByTag, tag, count)
+    for (const [metric, count] of other.defects) tally(this.defects, metric, count)
+    return this
+  }
+}
