@@ -38,16 +38,14 @@
  * @since 0.1.0
  */
 import type * as Cause from "effect/Cause"
-import * as Clock from "effect/Clock"
 import * as Config from "effect/Config"
 import * as Context from "effect/Context"
-import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type * as Option from "effect/Option"
-import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
 import type * as Stream from "effect/Stream"
+import { environment } from "./internal/environment.ts"
 import type { InvalidOptionError } from "./internal/InvalidOptionError.ts"
 import type {
   MetricNameTakenError,
@@ -57,7 +55,6 @@ import type {
   StopReport,
   StopTimeoutError
 } from "./internal/RecorderError.ts"
-import { longestTimer, nonBlank, settingsOf } from "./internal/RecorderSettings.ts"
 import type {
   InvalidRecorderIdError,
   RecorderAlreadyExistsError,
@@ -366,11 +363,11 @@ export class MetricsRuntime
  */
 export const make = (options: Options = {}): Effect.Effect<Handle, InvalidOptionError, Scope.Scope> =>
   Effect.uninterruptible(Effect.gen(function*() {
-    const settings = yield* Effect.try({
-      try: () => ({ ...settingsOf(options), namespace: nonBlank("namespace", options.namespace ?? "default") }),
+    const context = yield* Effect.context<never>()
+    const runtime = yield* Effect.try({
+      try: () => RuntimeHandle.make(options, context),
       catch: (error) => error as InvalidOptionError
     })
-    const runtime = new RuntimeHandle(settings.namespace, settings, yield* Effect.context<never>(), yield* Clock.Clock)
     yield* Effect.addFinalizer(() =>
       Effect.catchTags(runtime.shutdown, {
         RuntimeShutdownError: (error) =>
@@ -492,30 +489,5 @@ export const layerRecorder = <E = never, R = never>(
  */
 export const MetricsLive: Layer.Layer<MetricsRuntime | Recorder.Recorder, Config.ConfigError> = Layer.provideMerge(
   Layer.orDie(layerRecorder("default")),
-  Layer.effect(
-    MetricsRuntime,
-    Effect.suspend(() => Effect.flatMap(environment, (options) => Effect.orDie(make(options))))
-  )
+  Layer.effect(MetricsRuntime, Effect.flatMap(environment, (options) => Effect.orDie(make(options))))
 )
-
-// -----------------------------------------------------------------------------
-// internals
-// -----------------------------------------------------------------------------
-
-const between = (least: number, most: number) =>
-  Schema.makeFilter<Duration.Duration>((duration) => {
-    const millis = Duration.toMillis(duration)
-    return millis >= least && millis <= most ? undefined : `Expected a duration from ${least} to ${most} ms`
-  })
-
-const environment: Config.Config<Options> = Config.all({
-  namespace: Config.schema(Schema.Trim.check(Schema.isNonEmpty()), "NAMESPACE").pipe(Config.withDefault(undefined)),
-  capacity: Config.schema(Schema.Int.check(Schema.isGreaterThan(0)), "CAPACITY").pipe(Config.withDefault(undefined)),
-  overflow: Config.Literals(["fold", "drop", "fail"], "OVERFLOW").pipe(Config.withDefault(undefined)),
-  linger: Config.schema(Schema.DurationFromString.check(between(0, longestTimer)), "LINGER").pipe(
-    Config.withDefault(undefined)
-  ),
-  stopTimeout: Config.schema(Schema.DurationFromString.check(between(0, Infinity)), "STOP_TIMEOUT").pipe(
-    Config.withDefault(undefined)
-  )
-}).pipe(Config.nested("METRICS"))

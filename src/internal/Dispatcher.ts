@@ -17,6 +17,9 @@ export const notListed = -1
 /** How long the dispatcher, or an effect that reads, may hold the event loop, in milliseconds. */
 export const sliceMs = 2
 
+/** How many recorders are visited between two looks at the clock: a few never give way. */
+export const visitStep = 64
+
 /** How many events are folded between two looks at the clock. */
 export const sliceStep = 128
 

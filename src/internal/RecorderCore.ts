@@ -232,6 +232,11 @@ export class RecorderCore implements Backlog, TableOwner {
     return true
   }
 
+  /** Folds everything at once, however long it takes. */
+  foldAll(): void {
+    this.foldTo(this.accepted, Infinity)
+  }
+
   /** Gives up the events that are not folded yet, and counts them. */
   discardPending(): void {
     const { pending } = this

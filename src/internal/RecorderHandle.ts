@@ -98,7 +98,7 @@ export class RecorderHandle extends RecorderLifecycle implements Handle {
   }
 
   snapshotsUnsafe(): Record<string, Metric.MetricSnapshot> {
-    this.core.foldTo(this.core.accepted, Infinity)
+    this.core.foldAll()
     return this.core.readSnapshots()
   }
 

@@ -10,8 +10,7 @@ import * as Metric from "../Metric.ts"
 import type { Handle } from "../Recorder.ts"
 import type { CreateError, RecorderOptions } from "../Runtime.ts"
 import type { ChangeHub } from "./ChangeHub.ts"
-import { describe } from "./describe.ts"
-import { type Dispatcher, sliceMs } from "./Dispatcher.ts"
+import { type Dispatcher, sliceMs, visitStep } from "./Dispatcher.ts"
 import { giveWay, now } from "./host.ts"
 import { InvalidOptionError } from "./InvalidOptionError.ts"
 import { MetricNameTakenError, RecorderStopError, type StopTimeoutError } from "./RecorderError.ts"
@@ -65,6 +64,11 @@ export class RecorderRegistry {
     return Array.from(this.recorders.values())
   }
 
+  /** Those that have values: one that is being removed has them until it is gone. */
+  get readable(): Array<RegisteredRecorder> {
+    return this.all.filter((recorder) => recorder.state !== "Creating" && !recorder.isAbandoned)
+  }
+
   get ids(): Array<string> {
     return this.all.filter(({ state }) => state === "Live").map(({ id }) => id)
   }
@@ -80,7 +84,7 @@ export class RecorderRegistry {
     return Effect.suspend(() => {
       const recorder = this.find(id)
       return recorder === undefined
-        ? Effect.fail(new RecorderNotFoundError({ recorderId: typeof id === "string" ? id.trim() : describe(id) }))
+        ? Effect.fail(RecorderNotFoundError.of(id))
         : Effect.succeed(recorder)
     })
   }
@@ -256,7 +260,11 @@ export class RecorderRegistry {
       const ending: Array<{ readonly recorderId: string; readonly ended: RegisteredRecorder["removed"] & {} }> = []
       const abandoned: Array<RegisteredRecorder["created"] & {}> = []
       let until = now() + sliceMs
-      for (const recorder of this.all) {
+      for (const [index, recorder] of this.all.entries()) {
+        if (index % visitStep === 0 && now() >= until) {
+          yield* giveWay
+          until = now() + sliceMs
+        }
         const { base, id: recorderId } = recorder
         const status = base.statusUnsafe
         if ("cause" in status) failedBefore.push({ recorderId, cause: status.cause })
@@ -266,9 +274,6 @@ export class RecorderRegistry {
           const ended = recorder.removed ?? recorder.end()
           if (!Deferred.isDoneUnsafe(ended) || base.statusUnsafe._tag !== "Stopped") ending.push({ recorderId, ended })
         }
-        if (now() < until) continue
-        yield* giveWay
-        until = now() + sliceMs
       }
       for (const created of abandoned) yield* Effect.exit(Deferred.await(created))
       for (const { ended, recorderId } of ending) {

@@ -38,6 +38,11 @@ export class RecorderNotFoundError
   override get message(): string {
     return `Expected a recorder "${this.recorderId}", found none`
   }
+
+  /** @internal */
+  static of(id: unknown): RecorderNotFoundError {
+    return new RecorderNotFoundError({ recorderId: typeof id === "string" ? id.trim() : describe(id) })
+  }
 }
 
 /**

@@ -1,23 +1,38 @@
 import * as Cause from "effect/Cause"
-import type * as Clock from "effect/Clock"
-import type * as Context from "effect/Context"
+import * as Clock from "effect/Clock"
+import * as Context from "effect/Context"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
+import type * as Scope from "effect/Scope"
 import type * as Stream from "effect/Stream"
 import type * as Metric from "../Metric.ts"
 import type { Handle as Recorder, MetricChange, RecorderCapture } from "../Recorder.ts"
-import type { Handle, RecorderOptions, RuntimeStats, RuntimeStatus, ShutdownReport } from "../Runtime.ts"
+import type {
+  CreateError,
+  Handle,
+  Options,
+  RecorderOptions,
+  RuntimeStats,
+  RuntimeStatus,
+  ShutdownReport
+} from "../Runtime.ts"
 import { ChangeHub } from "./ChangeHub.ts"
-import { Dispatcher, sliceMs } from "./Dispatcher.ts"
+import { Dispatcher, sliceMs, visitStep } from "./Dispatcher.ts"
 import { isInside } from "./EnclosingHooks.ts"
 import { giveWay, now } from "./host.ts"
 import type { RecorderHandle } from "./RecorderHandle.ts"
 import { RecorderRegistry } from "./RecorderRegistry.ts"
-import type { RecorderSettings } from "./RecorderSettings.ts"
+import { nonBlank, type RecorderSettings, settingsOf } from "./RecorderSettings.ts"
 import { type RecorderFailure, RuntimeInvalidStateError, RuntimeShutdownError } from "./RuntimeError.ts"
 import { toStats } from "./StatsTotal.ts"
+
+/** Checks the options of a runtime; throws an `InvalidOptionError` for the first that is wrong. */
+export const runtimeSettingsOf = (options: Options): RecorderSettings & { readonly namespace: string } => ({
+  ...settingsOf(options),
+  namespace: nonBlank("namespace", options.namespace ?? "default")
+})
 
 /** A runtime: the registry of its recorders, their dispatcher, the hub of their changes, and its own life. */
 export class RuntimeHandle implements Handle {
@@ -30,8 +45,14 @@ export class RuntimeHandle implements Handle {
   /** The outcome of the shutdown: one, for all who ask for it. */
   private outcome: Deferred.Deferred<ShutdownReport, RuntimeShutdownError | RuntimeInvalidStateError> | undefined
 
-  constructor(namespace: string, settings: RecorderSettings, context: Context.Context<never>, clock: Clock.Clock) {
-    this.namespace = namespace
+  /** Throws an `InvalidOptionError`. */
+  static make(options: Options, context: Context.Context<never>): RuntimeHandle {
+    return new RuntimeHandle(runtimeSettingsOf(options), context)
+  }
+
+  private constructor(settings: RecorderSettings & { readonly namespace: string }, context: Context.Context<never>) {
+    const clock = Context.get(context, Clock.Clock)
+    this.namespace = settings.namespace
     this.context = context
     this.dispatcher = new Dispatcher(context, (exit) => this.fail(exit))
     this.hub = new ChangeHub(settings.capacity, () => this.registry.all.map(({ base }) => base.core))
@@ -41,11 +62,17 @@ export class RuntimeHandle implements Handle {
     )
   }
 
-  createRecorder(id: string, options: RecorderOptions<any, any> = {}): Effect.Effect<Recorder, any, any> {
+  createRecorder<E = never, R = never>(
+    id: string,
+    options: RecorderOptions<E, R> = {}
+  ): Effect.Effect<Recorder, CreateError | E, Exclude<R, Scope.Scope>> {
     return this.registry.create(id, options)
   }
 
-  recorder(id: string, options: RecorderOptions<any, any> = {}): Effect.Effect<Recorder, any, any> {
+  recorder<E = never, R = never>(
+    id: string,
+    options: RecorderOptions<E, R> = {}
+  ): Effect.Effect<Recorder, CreateError | E, Exclude<R, Scope.Scope> | Scope.Scope> {
     return this.registry.createScoped(id, options)
   }
 
@@ -105,7 +132,11 @@ export class RuntimeHandle implements Handle {
     return Effect.sync(() => this.statsUnsafe)
   }
 
-  private get statsUnsafe(): RuntimeStats {
+  get statusUnsafe(): RuntimeStatus {
+    return this.current
+  }
+
+  get statsUnsafe(): RuntimeStats {
     const stats = toStats(this.registry.totals)
     return {
       ...stats,
@@ -122,8 +153,11 @@ export class RuntimeHandle implements Handle {
     return Effect.gen({ self: this }, function*() {
       const all: Array<A> = []
       let until = now() + sliceMs
-      for (const { base, handle, id, state } of this.registry.all) {
-        if (state === "Creating") continue
+      for (const [index, { base, handle, id }] of this.registry.readable.entries()) {
+        if (index % visitStep === 0 && now() >= until) {
+          yield* giveWay
+          until = now() + sliceMs
+        }
         if (handle === base) {
           for (const offset = base.core.accepted; !base.core.foldTo(offset, until);) {
             yield* giveWay
@@ -135,9 +169,6 @@ export class RuntimeHandle implements Handle {
           if (Exit.isSuccess(exit)) all.push(exit.value)
           else base.logError("A custom recorder could not be read", exit.cause)
         }
-        if (now() < until) continue
-        yield* giveWay
-        until = now() + sliceMs
       }
       return all
     })

@@ -77,6 +77,11 @@ export class Subscription<A> {
     return items
   }
 
+  /** No more items will come, and none are left. */
+  get done(): boolean {
+    return this.ended && this.size === 0
+  }
+
   /** No more items will come; those that are here can still be taken. */
   end(): void {
     this.ended = true
@@ -96,7 +101,7 @@ export class Subscription<A> {
   /** Waits for items and takes them; fails with `Cause.Done` after the last. */
   readonly pull: Pull.Pull<NonEmptyReadonlyArray<A>> = Effect.suspend(() => {
     if (this.size > 0) return Effect.succeed(this.takeAll() as unknown as NonEmptyReadonlyArray<A>)
-    if (this.ended) return Cause.done()
+    if (this.done) return Cause.done()
     return Effect.andThen(this.ready, this.pull)
   })
 

@@ -35,3 +35,36 @@ export const giveWay = Effect.callback<void>((resume) => immediate(() => resume(
 
 /** Wall time that no `TestClock` stands still for: it bounds how long the event loop is held. */
 export const now = (): number => performance.now()
+
+/** Carries a value along with what a function starts. */
+export interface AsyncStorage<A> {
+  readonly run: <B>(value: A, f: () => B) => B
+  readonly getStore: () => A | undefined
+}
+
+interface StorageHost {
+  readonly process?: {
+    readonly getBuiltinModule?:
+      | ((id: "node:async_hooks") => { readonly AsyncLocalStorage: new() => unknown })
+      | undefined
+  } | undefined
+}
+
+/** The `AsyncLocalStorage` of the host; where there is none, what follows an `await` does not have the value. */
+export const makeAsyncStorage = <A>(host: object): AsyncStorage<A> => {
+  const hooks = (host as StorageHost).process?.getBuiltinModule?.("node:async_hooks")
+  if (hooks !== undefined) return new hooks.AsyncLocalStorage() as AsyncStorage<A>
+  let current: A | undefined
+  return {
+    run: (value, f) => {
+      const before = current
+      current = value
+      try {
+        return f()
+      } finally {
+        current = before
+      }
+    },
+    getStore: () => current
+  }
+}

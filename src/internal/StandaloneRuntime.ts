@@ -1,0 +1,191 @@
+import * as Cause from "effect/Cause"
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
+import type { MetricSnapshot } from "../Metric.ts"
+import type { Handle, RecorderCapture, StopReport } from "../Recorder.ts"
+import type { RuntimeStats, ShutdownReport as EffectReport } from "../Runtime.ts"
+import type { Listener, Options, Recorder, RecorderOptions, ShutdownReport, Standalone, Status } from "../Standalone.ts"
+import { environment } from "./environment.ts"
+import { runPromise } from "./insideHook.ts"
+import { InvalidOptionError } from "./InvalidOptionError.ts"
+import { listen } from "./listen.ts"
+import type { RecorderHandle } from "./RecorderHandle.ts"
+import { RecorderNotFoundError, RuntimeInvalidStateError } from "./RuntimeError.ts"
+import { RuntimeHandle, runtimeSettingsOf } from "./RuntimeHandle.ts"
+import { effectful, StandaloneRecorder } from "./StandaloneRecorder.ts"
+import { StatsTotal, toStats } from "./StatsTotal.ts"
+
+/** A listener, which may have come before the runtime was started. */
+interface Subscriber {
+  readonly listener: Listener
+  end: (() => void) | undefined
+}
+
+const noReport: ShutdownReport = { recorders: 0, folded: 0, discarded: 0, changesSkipped: 0, failures: [] }
+
+/** A runtime, with promises and plain calls for effects, and with a life before it is started. */
+export class StandaloneRuntime implements Standalone {
+  private readonly options: Options
+  /** Where it is in its life while there is no runtime. */
+  private before: Status = { _tag: "Virgin" }
+  private starting: Fiber.Fiber<void, unknown> | undefined
+  private runtime: RuntimeHandle | undefined
+  private readonly recorders = new WeakMap<Handle, StandaloneRecorder>()
+  private subscribers: ReadonlyArray<Subscriber> = []
+
+  constructor(options: Options = {}) {
+    runtimeSettingsOf(options)
+    this.options = { ...options }
+  }
+
+  start(): Promise<void> {
+    const { before } = this
+    if (before._tag === "Virgin") this.begin()
+    else if (before._tag !== "Starting") {
+      return runPromise(Effect.fail(this.invalidState("start", "Virgin or Starting")))
+    }
+    return runPromise(
+      Effect.flatMap(
+        Fiber.await(this.starting!),
+        (exit) => Exit.hasInterrupts(exit) ? Effect.fail(this.invalidState("start", "Virgin or Starting")) : exit
+      )
+    )
+  }
+
+  shutdown(): Promise<ShutdownReport> {
+    if (this.runtime !== undefined) return runPromise(Effect.map(this.runtime.shutdown, plainReport))
+    if (this.before._tag === "Failure") return runPromise(Effect.fail(this.invalidState("shutdown", "Running")))
+    this.before = { _tag: "Closed", report: noReport }
+    this.starting?.interruptUnsafe()
+    return Promise.resolve(noReport)
+  }
+
+  status(): Status {
+    if (this.runtime === undefined) return this.before
+    const status = this.runtime.statusUnsafe
+    if (status._tag === "Closed") return { _tag: "Closed", report: plainReport(status.report) }
+    return status._tag === "Failure" ? { _tag: "Failure", error: Cause.squash(status.cause) } : status
+  }
+
+  createRecorder(id: string, options: RecorderOptions = {}): Promise<Recorder> {
+    return this.run("createRecorder", (runtime) =>
+      Effect.flatMap(
+        Effect.try({ try: () => effectful(options), catch: (error) => error }),
+        (options) => Effect.map(runtime.createRecorder(id, options), (handle) => this.facade(handle))
+      ))
+  }
+
+  getRecorder(id: string): Recorder {
+    const recorder = this.findRecorder(id)
+    if (recorder === undefined) throw RecorderNotFoundError.of(id)
+    return recorder
+  }
+
+  findRecorder(id: string): Recorder | undefined {
+    const recorder = this.runtime?.registry.find(id)
+    return recorder && this.facade(recorder.handle)
+  }
+
+  recorderIds(): ReadonlyArray<string> {
+    return this.runtime?.registry.ids ?? []
+  }
+
+  stopRecorder(id: string): Promise<StopReport> {
+    return this.run("stopRecorder", (runtime) => runtime.stopRecorder(id))
+  }
+
+  removeRecorder(id: string): Promise<Recorder> {
+    return this.run(
+      "removeRecorder",
+      (runtime) => Effect.map(runtime.removeRecorder(id), (handle) => this.facade(handle))
+    )
+  }
+
+  snapshots(): Record<string, Record<string, MetricSnapshot>> {
+    return Object.freeze(Object.fromEntries(this.readable.map((recorder) => [recorder.id, recorder.snapshots()])))
+  }
+
+  captures(): ReadonlyArray<RecorderCapture> {
+    return this.readable.map((recorder) => recorder.capture())
+  }
+
+  stats(): RuntimeStats {
+    return this.runtime?.statsUnsafe ?? { ...toStats(new StatsTotal()), recorders: 0 }
+  }
+
+  subscribe(listener: Listener): () => void {
+    if (typeof listener !== "function") throw InvalidOptionError.of("listener", listener, "a function")
+    const { runtime } = this
+    const subscriber: Subscriber = { listener, end: runtime && attach(runtime, listener) }
+    if (runtime === undefined) this.subscribers = [...this.subscribers, subscriber]
+    return () => {
+      this.subscribers = this.subscribers.filter((other) => other !== subscriber)
+      subscriber.end?.()
+    }
+  }
+
+  private begin(): void {
+    this.before = { _tag: "Starting" }
+    // In a later turn, so that `start` does one thing, however the environment is read.
+    this.starting = Effect.runFork(Effect.andThen(
+      Effect.yieldNow,
+      Effect.map(environment, (fromEnvironment) => {
+        const own = Object.entries(this.options).filter(([, value]) => value !== undefined)
+        const runtime = RuntimeHandle.make({ ...fromEnvironment, ...Object.fromEntries(own) }, Context.empty())
+        for (const subscriber of this.subscribers) subscriber.end = attach(runtime, subscriber.listener)
+        this.subscribers = []
+        this.runtime = runtime
+      })
+    ))
+    this.starting.addObserver((exit) => {
+      if (Exit.isFailure(exit) && this.before._tag === "Starting") {
+        this.before = { _tag: "Failure", error: Cause.squash(exit.cause) }
+      }
+    })
+  }
+
+  private run<A, E>(operation: string, f: (runtime: RuntimeHandle) => Effect.Effect<A, E>): Promise<A> {
+    const { runtime } = this
+    return runPromise<A, E | RuntimeInvalidStateError>(
+      runtime === undefined ? Effect.fail(this.invalidState(operation, "Running")) : f(runtime)
+    )
+  }
+
+  /** There is no `wrap` here: every recorder is the runtime's own. */
+  private facade(handle: Handle): StandaloneRecorder {
+    let recorder = this.recorders.get(handle)
+    if (recorder === undefined) this.recorders.set(handle, recorder = new StandaloneRecorder(handle as RecorderHandle))
+    return recorder
+  }
+
+  private get readable(): Array<StandaloneRecorder> {
+    return (this.runtime?.registry.readable ?? []).map(({ handle }) => this.facade(handle))
+  }
+
+  private invalidState(operation: string, expected: string): RuntimeInvalidStateError {
+    const status = this.status()
+    return new RuntimeInvalidStateError({
+      operation,
+      state: status._tag,
+      expected,
+      ...("error" in status ? { cause: Cause.fail(status.error) } : {})
+    })
+  }
+}
+
+const attach = (runtime: RuntimeHandle, listener: Listener): () => void => {
+  const { hub } = runtime
+  const subscription = hub.subscribe()
+  const end = listen(subscription, listener)
+  return () => {
+    end()
+    hub.unsubscribe(subscription)
+  }
+}
+
+const plainReport = ({ failures, ...report }: EffectReport): ShutdownReport => ({
+  ...report,
+  failures: failures.map(({ cause, recorderId }) => ({ recorderId, error: Cause.squash(cause) }))
+})
