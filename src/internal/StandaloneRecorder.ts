@@ -109,7 +109,7 @@ const hook = <Args extends ReadonlyArray<unknown>>(
         try: async (signal) => {
           await insideHook(fiber, () => f(...args, signal))
         },
-        catch: (error) => error
+        catch: (error) => error as Error
       })
     )
 }

@@ -72,7 +72,7 @@ export class StandaloneRuntime implements Standalone {
   createRecorder(id: string, options: RecorderOptions = {}): Promise<Recorder> {
     return this.run("createRecorder", (runtime) =>
       Effect.flatMap(
-        Effect.try({ try: () => effectful(options), catch: (error) => error }),
+        Effect.try({ try: () => effectful(options), catch: (error) => error as InvalidOptionError }),
         (options) => Effect.map(runtime.createRecorder(id, options), (handle) => this.facade(handle))
       ))
   }

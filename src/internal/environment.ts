@@ -16,9 +16,9 @@ const optional = Config.withDefault(undefined)
 
 /** The options of a runtime, as the `METRICS_*` of the environment have them. */
 export const environment: Config.Config<Options> = Config.all({
-  namespace: optional(Config.schema(Schema.Trim.check(Schema.isNonEmpty()), "NAMESPACE")),
-  capacity: optional(Config.schema(Schema.Int.check(Schema.isGreaterThan(0)), "CAPACITY")),
-  overflow: optional(Config.Literals(["fold", "drop", "fail"], "OVERFLOW")),
-  linger: optional(Config.schema(durationUpTo(longestTimer), "LINGER")),
-  stopTimeout: optional(Config.schema(durationUpTo(Infinity), "STOP_TIMEOUT"))
-}).pipe(Config.nested("METRICS"))
+  namespace: optional(Config.schema(Schema.Trim.check(Schema.isNonEmpty()), "METRICS_NAMESPACE")),
+  capacity: optional(Config.schema(Schema.Int.check(Schema.isGreaterThan(0)), "METRICS_CAPACITY")),
+  overflow: optional(Config.Literals(["fold", "drop", "fail"], "METRICS_OVERFLOW")),
+  linger: optional(Config.schema(durationUpTo(longestTimer), "METRICS_LINGER")),
+  stopTimeout: optional(Config.schema(durationUpTo(Infinity), "METRICS_STOP_TIMEOUT"))
+})

@@ -57,6 +57,52 @@ describe("Dispatcher", () => {
       assert.deepStrictEqual(log, ["a 1"])
     }))
 
+  it.effect("forgets a recorder wherever it stands, and folds the others", () =>
+    Effect.gen(function*() {
+      const { dispatcher } = yield* make
+      const log: Array<string> = []
+      const backlogs = ["a", "b", "c", "d"].map((name) => backlog(name, 200, log))
+      const last = {
+        place: notListed,
+        foldSome: () => {
+          log.push("last")
+          // From inside of its own turn, and one that has its turn later.
+          dispatcher.forget(last)
+          dispatcher.forget(backlogs[3]!)
+          return true
+        }
+      }
+      for (const backlog of [...backlogs, last]) dispatcher.schedule(backlog, 3_600_000)
+      dispatcher.forget(backlogs[1]!)
+      dispatcher.forget(backlogs[1]!)
+      dispatcher.hasten()
+      yield* settle
+      assert.deepStrictEqual(log, ["a 128", "c 128", "d 128", "last", "a 72", "c 72"])
+      // Its list is empty, and as good as new.
+      dispatcher.schedule(backlogs[1]!, 0)
+      yield* settle
+      assert.deepStrictEqual(log.slice(6), ["b 128", "b 72"])
+    }))
+
+  it.effect("goes on after thousands of turns", () =>
+    Effect.gen(function*() {
+      const { dispatcher } = yield* make
+      const log: Array<string> = []
+      dispatcher.schedule(backlog("large", 600_000, log), 0)
+      dispatcher.schedule(backlog("small", 1, log), 0)
+      const forgotten = backlog("forgotten", 1_000_000, log)
+      dispatcher.schedule(forgotten, 0)
+      yield* until(
+        "the large one is folded",
+        Effect.sync(() => log.filter((line) => line.startsWith("large")).length === 4_688)
+      )
+      dispatcher.forget(forgotten)
+      yield* settle
+      const { length } = log
+      yield* settle
+      assert.strictEqual(log.length, length)
+    }))
+
   it.effect("never misses a wake-up, also when its fiber has to give way between any two operations", () =>
     Effect.gen(function*() {
       for (const budget of [3, 4, 5]) {
