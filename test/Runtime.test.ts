@@ -932,7 +932,7 @@ describe("from inside a hook", () => {
         yield* until("it is closed", Effect.map(runtime.status, ({ _tag }) => _tag === "Closed"))
         assert.deepStrictEqual((yield* runtime.shutdown).failures, [])
         // One that is being created does not count.
-      assert.deepStrictEqual(reports, [hook === "onStarting" ? 0 : 1])
+        assert.deepStrictEqual(reports, [hook === "onStarting" ? 0 : 1])
       })
   )
 
@@ -1039,6 +1039,34 @@ describe("a runtime whose dispatcher is interrupted from outside", () => {
       const error = yield* Fiber.join(shutdown)
       assert.deepStrictEqual([error._tag, log], ["RuntimeInvalidStateError", ["stopped", "release"]])
       assert.strictEqual(yield* Effect.flip(runtime.shutdown), error)
+      assert.strictEqual(yield* statusOfRuntime(runtime), "Failure")
+    }).pipe(Effect.provideService(References.MinimumLogLevel, "None")))
+})
+
+describe("a runtime whose dispatcher is interrupted while it shuts down", () => {
+  it.effect("is in Failure; its recorders end, and the shutdown names those that it cut off", () =>
+    Effect.gen(function*() {
+      let dispatcher: Fiber.Fiber<unknown, unknown> | undefined
+      const Watching = Metric.make("cache.watching", {
+        initial: {},
+        reduce: () => {
+          dispatcher = Fiber.getCurrent()
+          return Option.none()
+        }
+      })
+      const runtime = yield* Runtime.make({ linger: 0 })
+      const stopping = yield* makeGate
+      const recorder = yield* runtime.createRecorder("a", { metrics: [Watching], onStopped: stopping.pass })
+      recorder.registerEventUnsafe(new Hit({ n: 1 }))
+      yield* settle
+      const shutdown = yield* fork(Effect.flip(runtime.shutdown))
+      yield* stopping.reached
+      dispatcher!.interruptUnsafe()
+      yield* settle
+      assert.deepStrictEqual([yield* statusOfRuntime(runtime), yield* statusOf(recorder)], ["Failure", "Cancelled"])
+      yield* stopping.open
+      const error = yield* Fiber.join(shutdown)
+      assert.strictEqual(error.message, `Expected all recorders to stop, 1 did not: "a"`)
       assert.strictEqual(yield* statusOfRuntime(runtime), "Failure")
     }).pipe(Effect.provideService(References.MinimumLogLevel, "None")))
 })

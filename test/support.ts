@@ -56,7 +56,7 @@ export const settle: Effect.Effect<void> = Effect.promise(async () => {
 /** Waits until the condition holds; fails loudly where it never does. */
 export const until = (what: string, condition: Effect.Effect<boolean>): Effect.Effect<void> =>
   Effect.gen(function*() {
-    for (let round = 0; round < 200; round++) {
+    for (const deadline = performance.now() + 10_000; performance.now() < deadline;) {
       if (yield* condition) return
       yield* settle
     }

@@ -7,7 +7,7 @@ import type { RecorderOptions as RuntimeRecorderOptions } from "../Runtime.ts"
 import type { Listener, Recorder, RecorderOptions, RecorderStatus } from "../Standalone.ts"
 import { insideHook, runPromise } from "./insideHook.ts"
 import { InvalidOptionError } from "./InvalidOptionError.ts"
-import { listen } from "./listen.ts"
+import { checkListener, listen } from "./listen.ts"
 import type { RecorderHandle } from "./RecorderHandle.ts"
 import { Subscription } from "./Subscription.ts"
 
@@ -77,6 +77,7 @@ export class StandaloneRecorder implements Recorder {
   }
 
   subscribe(listener: Listener): () => void {
+    checkListener(listener)
     const { core } = this.handle
     const subscription = new Subscription<MetricChange>(core.capacity)
     core.subscribe(subscription, core.accepted)

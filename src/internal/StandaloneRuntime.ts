@@ -1,4 +1,5 @@
 import * as Cause from "effect/Cause"
+import * as ConfigProvider from "effect/ConfigProvider"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -9,8 +10,8 @@ import type { RuntimeStats, ShutdownReport as EffectReport } from "../Runtime.ts
 import type { Listener, Options, Recorder, RecorderOptions, ShutdownReport, Standalone, Status } from "../Standalone.ts"
 import { environment } from "./environment.ts"
 import { runPromise } from "./insideHook.ts"
-import { InvalidOptionError } from "./InvalidOptionError.ts"
-import { listen } from "./listen.ts"
+import type { InvalidOptionError } from "./InvalidOptionError.ts"
+import { checkListener, listen } from "./listen.ts"
 import type { RecorderHandle } from "./RecorderHandle.ts"
 import { RecorderNotFoundError, RuntimeInvalidStateError } from "./RuntimeError.ts"
 import { RuntimeHandle, runtimeSettingsOf } from "./RuntimeHandle.ts"
@@ -41,9 +42,9 @@ export class StandaloneRuntime implements Standalone {
   }
 
   start(): Promise<void> {
-    const { before } = this
-    if (before._tag === "Virgin") this.begin()
-    else if (before._tag !== "Starting") {
+    const { _tag } = this.status()
+    if (_tag === "Virgin") this.begin()
+    else if (_tag !== "Starting") {
       return runPromise(Effect.fail(this.invalidState("start", "Virgin or Starting")))
     }
     return runPromise(
@@ -116,7 +117,7 @@ export class StandaloneRuntime implements Standalone {
   }
 
   subscribe(listener: Listener): () => void {
-    if (typeof listener !== "function") throw InvalidOptionError.of("listener", listener, "a function")
+    checkListener(listener)
     const { runtime } = this
     const subscriber: Subscriber = { listener, end: runtime && attach(runtime, listener) }
     if (runtime === undefined) this.subscribers = [...this.subscribers, subscriber]
@@ -131,7 +132,8 @@ export class StandaloneRuntime implements Standalone {
     // In a later turn, so that `start` does one thing, however the environment is read.
     this.starting = Effect.runFork(Effect.andThen(
       Effect.yieldNow,
-      Effect.map(environment, (fromEnvironment) => {
+      // The environment as it is now: Effect's own provider keeps the one that it saw first.
+      Effect.map(environment.parse(ConfigProvider.fromEnv()), (fromEnvironment) => {
         const own = Object.entries(this.options).filter(([, value]) => value !== undefined)
         const runtime = RuntimeHandle.make({ ...fromEnvironment, ...Object.fromEntries(own) }, Context.empty())
         for (const subscriber of this.subscribers) subscriber.end = attach(runtime, subscriber.listener)

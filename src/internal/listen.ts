@@ -1,14 +1,18 @@
 import * as Effect from "effect/Effect"
 import type { MetricChange } from "../Recorder.ts"
+import type { Listener } from "../Standalone.ts"
 import { sliceMs } from "./Dispatcher.ts"
 import { now } from "./host.ts"
+import { InvalidOptionError } from "./InvalidOptionError.ts"
 import type { Subscription } from "./Subscription.ts"
 
+/** Throws an `InvalidOptionError` for what cannot be called. */
+export const checkListener = (listener: unknown): void => {
+  if (typeof listener !== "function") throw InvalidOptionError.of("listener", listener, "a function")
+}
+
 /** Calls the listener for what the subscription receives, in slices of time, until that is ended. */
-export const listen = (
-  subscription: Subscription<MetricChange>,
-  listener: (change: MetricChange) => unknown
-): () => void => {
+export const listen = (subscription: Subscription<MetricChange>, listener: Listener): () => void => {
   let active = true
   let failed = false
   const fail = (error: unknown): void => {
