@@ -94,7 +94,7 @@ Object.defineProperty(Change.prototype, "_tag", { value: "Change", enumerable: t
 /** The metrics of a recorder, their states, and the fold of events into them. */
 export class MetricTable {
   /** In registration order. */
-  slots: Array<Slot> = []
+  slots: ReadonlyArray<Slot> = nowhere
   /** How many accepted events are behind the table: folded or discarded. */
   offset = 0
   ignored = 0
@@ -103,7 +103,7 @@ export class MetricTable {
   /** The changes since they were last taken, while somebody observes. */
   changes: Array<MetricChange> | undefined
   /** Registered, but with events still queued that they must not count. In the order of `from`. */
-  private waiting: Array<Slot> = []
+  private waiting: ReadonlyArray<Slot> = nowhere
   private routes: Routes | undefined
   private readonly owner: TableOwner
   private readonly clock: Clock.Clock
@@ -120,8 +120,9 @@ export class MetricTable {
   /** Adds a metric that counts the events accepted from now on, `accepted` being how many there were so far. */
   add(metric: Metric.Any, accepted: number): void {
     const slot = new Slot(metric, accepted, this.clock.currentTimeMillisUnsafe())
-    this.slots = [...this.slots, slot]
-    if (accepted > this.offset) this.waiting.push(slot)
+    // Unlike a spread, `concat` leaves no room to grow: there are many recorders.
+    this.slots = this.slots.concat(slot)
+    if (accepted > this.offset) this.waiting = this.waiting.concat(slot)
     else this.routes = undefined
   }
 
@@ -137,7 +138,7 @@ export class MetricTable {
     while (this.waiting.length > 0) {
       const room = this.waiting[0]!.from - this.offset
       if (room > 0) return room
-      this.waiting.shift()
+      this.waiting = this.waiting.slice(1)
       this.routes = undefined
     }
     return Infinity
@@ -201,14 +202,21 @@ export class MetricTable {
 
   /** Only tags that some metric names are kept: others may be without number. */
   private route(): Routes {
-    const active = this.slots.filter((slot) => !this.waiting.includes(slot))
+    const active = choose(this.slots, (slot) => !this.waiting.includes(slot))
     const tags = new Set(active.flatMap((slot) => slot.metric.tags ?? []))
     return {
       byTag: new Map(Array.from(tags, (tag) => [
         tag,
-        active.filter(({ metric }) => metric.tags === undefined || metric.tags.includes(tag))
+        choose(active, ({ metric }) => metric.tags === undefined || metric.tags.includes(tag))
       ])),
-      others: active.filter(({ metric }) => metric.tags === undefined)
+      others: choose(active, ({ metric }) => metric.tags === undefined)
     }
   }
+}
+
+/** A filter that shares what it can: there are many recorders. */
+const choose = (slots: ReadonlyArray<Slot>, accept: (slot: Slot) => boolean): ReadonlyArray<Slot> => {
+  const chosen = slots.filter(accept)
+  if (chosen.length === slots.length) return slots
+  return chosen.length === 0 ? nowhere : chosen.slice()
 }

@@ -48,6 +48,8 @@ const tagOf = (event: MetricEvent): string | undefined => {
   }
 }
 
+const nobody: ReadonlyArray<Observer> = []
+
 /** What did not go well. Most recorders never need one. */
 class Trouble {
   dropped = 0
@@ -96,7 +98,7 @@ export class RecorderCore implements Backlog, TableOwner {
   private failure: Cause.Cause<unknown> | undefined
   private highWater = 0
   private trouble: Trouble | undefined
-  private observers: ReadonlyArray<Observer> = []
+  private observers: ReadonlyArray<Observer> = nobody
   private subscriptionsEnded = false
   private readonly settings: RecorderSettings
   private readonly dispatcher: Dispatcher
@@ -268,7 +270,7 @@ export class RecorderCore implements Backlog, TableOwner {
     this.dispatcher.forget(this)
     for (const { subscription } of this.observers) subscription.end()
     this.subscriptionsEnded = true
-    this.observers = []
+    this.observers = nobody
     this.table.changes = undefined
   }
 

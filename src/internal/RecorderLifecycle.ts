@@ -7,7 +7,6 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as LogLevel from "effect/LogLevel"
-import * as Option from "effect/Option"
 import * as References from "effect/References"
 import * as Scope from "effect/Scope"
 import type * as Stream from "effect/Stream"
@@ -26,6 +25,12 @@ import {
 } from "./RecorderError.ts"
 import type { RecorderSettings } from "./RecorderSettings.ts"
 import { Subscription, toStream } from "./Subscription.ts"
+
+const virgin: RecorderStatus = { _tag: "Virgin" }
+const running: RecorderStatus = { _tag: "Running" }
+const nobody: ReadonlyArray<never> = []
+
+type StopOutcome = Exit.Exit<StopReport, RecorderStopError | StopTimeoutError>
 
 /** How many statuses a reader may lag behind: a few lives of a recorder. */
 const statusCapacity = 64
@@ -47,19 +52,19 @@ export class RecorderLifecycle
   protected readonly hook: ChangeHook | undefined
   private readonly dispatcher: Dispatcher
   private readonly context: Context.Context<never>
-  private current: RecorderStatus = { _tag: "Virgin" }
+  private current: RecorderStatus = virgin
   /** What `onStarting` acquired. */
   private resources: Scope.Closeable | undefined
   private startFiber: Fiber.Fiber<unknown, unknown> | undefined
   /** The outcome of the start in progress, or of the last one. */
   private started: Deferred.Deferred<void, RecorderStartError> | undefined
-  /** The outcome of the stop in progress, or of the last one. */
-  private stopped: Deferred.Deferred<StopReport, RecorderStopError | StopTimeoutError> | undefined
+  /** The outcome of the stop in progress, or of the last one: an exit, where it is known. */
+  private stopped: Effect.Effect<StopReport, RecorderStopError | StopTimeoutError> | undefined
   /** Runs the hooks of a stop or a failure, and the release. */
   private teardown: Fiber.Fiber<unknown> | undefined
-  /** The outcome of the end for good: that of the stop which it took, if it took one. */
-  private closing: Deferred.Deferred<void, RecorderStopError | StopTimeoutError> | undefined
-  private statusSubscriptions: ReadonlyArray<Subscription<RecorderStatus>> = []
+  /** The outcome of the end for good, which is that of the stop that it took: an exit, where it is known. */
+  private closed: Effect.Effect<unknown, RecorderStopError | StopTimeoutError> | undefined
+  private statusSubscriptions: ReadonlyArray<Subscription<RecorderStatus>> = nobody
 
   constructor(
     id: RecorderId,
@@ -100,7 +105,7 @@ export class RecorderLifecycle
     return toStream({
       subscribe: () => {
         const subscription = new Subscription<RecorderStatus>(statusCapacity)
-        if (this.closing !== undefined && Deferred.isDoneUnsafe(this.closing)) subscription.end()
+        if (Exit.isExit(this.closed)) subscription.end()
         else this.statusSubscriptions = [...this.statusSubscriptions, subscription]
         return { subscription, first: [this.current] }
       },
@@ -115,7 +120,7 @@ export class RecorderLifecycle
       switch (this.current._tag) {
         case "Virgin":
         case "Stopped":
-          if (this.closing !== undefined) {
+          if (this.closed !== undefined) {
             return Effect.fail(this.invalidState("start", "a recorder that is not closed"))
           }
           this.begin()
@@ -140,7 +145,7 @@ export class RecorderLifecycle
         default:
           return Effect.fail(this.invalidState("stop", "Running or Stopping"))
       }
-      return this.isInside(fiber) ? Effect.succeed(this.report) : Deferred.await(this.stopped!)
+      return this.isInside(fiber) ? Effect.succeed(this.report) : this.stopped!
     })
   }
 
@@ -148,17 +153,13 @@ export class RecorderLifecycle
   get close(): Effect.Effect<void> {
     return Effect.withFiber((fiber) => {
       const closed = this.closeUnsafe()
-      return this.isInside(fiber) ? Effect.void : Effect.ignore(Deferred.await(closed))
+      return this.isInside(fiber) ? Effect.void : Effect.ignore(closed)
     })
   }
 
-  /** Begins to end the recorder for good, and gives what tells the outcome. */
-  closeUnsafe(): Deferred.Deferred<void, RecorderStopError | StopTimeoutError> {
-    if (this.closing === undefined) {
-      this.closing = Deferred.makeUnsafe()
-      this.beginClose()
-    }
-    return this.closing
+  /** Begins to end the recorder for good, and gives the outcome: an exit, where that is all. */
+  closeUnsafe(): Effect.Effect<unknown, RecorderStopError | StopTimeoutError> {
+    return this.closed ??= this.beginClose()
   }
 
   /** The dispatcher has ended without its owner asking for it. */
@@ -226,7 +227,7 @@ export class RecorderLifecycle
   }
 
   private toRunning(): void {
-    this.setStatus({ _tag: "Running" })
+    this.setStatus(running)
     this.debug("Recorder started")
     this.hook?.start()
   }
@@ -235,33 +236,47 @@ export class RecorderLifecycle
     this.setStatus({ _tag: "Stopping" })
     const { core, settings } = this
     core.setOpen(false)
-    this.stopped = Deferred.makeUnsafe()
     if (core.busy || this.isHeld) {
+      const done = this.beginStop()
       return this.tearDown(
         { deliver: true, onStopped: true },
-        (timedOut, causes) => this.endStop(timedOut, causes)
+        (timedOut, causes) => done(this.endStop(timedOut, causes))
       )
     }
+    if (core.pending === 0) {
+      this.stopped = this.endStop(false, [])
+      return
+    }
+    const done = this.beginStop()
     const inTime = core.foldTo(core.accepted, now() + Duration.toMillis(settings.stopTimeout))
     if (!inTime) core.discardPending()
-    this.endStop(!inTime, [])
+    done(this.endStop(!inTime, []))
   }
 
-  private endStop(timedOut: boolean, causes: ReadonlyArray<Cause.Cause<unknown>>): void {
-    const { report } = this
+  /** From here until the outcome is known, those who ask for it wait. */
+  private beginStop(): (outcome: StopOutcome) => void {
+    const stopped = Deferred.makeUnsafe<StopReport, RecorderStopError | StopTimeoutError>()
+    this.stopped = Deferred.await(stopped)
+    return (outcome) => {
+      this.stopped = outcome
+      Deferred.doneUnsafe(stopped, outcome)
+    }
+  }
+
+  private endStop(
+    timedOut: boolean,
+    causes: ReadonlyArray<Cause.Cause<unknown>>
+  ): StopOutcome {
+    const { current, report } = this
     const { recorderId } = this.core
-    const stopped = this.stopped!
-    const { current } = this
     if (current._tag === "Failure" || current._tag === "Cancelled") {
       this.logUnclean(timedOut, causes)
-      Deferred.doneUnsafe(stopped, Exit.fail(new RecorderStopError({ recorderId, cause: current.cause })))
-      return
+      return Exit.fail(new RecorderStopError({ recorderId, cause: current.cause }))
     }
     if (!timedOut && causes.length === 0) {
       this.setStatus({ _tag: "Stopped", report })
       this.debug("Recorder stopped")
-      Deferred.doneUnsafe(stopped, Exit.succeed(report))
-      return
+      return Exit.succeed(report)
     }
     const timeout = timedOut ? this.stopTimeoutError : undefined
     const cause = causes.reduce(
@@ -271,7 +286,7 @@ export class RecorderLifecycle
     const error = timeout !== undefined && causes.length === 0 ? timeout : new RecorderStopError({ recorderId, cause })
     this.setStatus({ _tag: "Failure", cause })
     this.log(Effect.logError("A recorder did not stop cleanly", cause))
-    Deferred.doneUnsafe(stopped, Exit.fail(error))
+    return Exit.fail(error)
   }
 
   private terminate(status: Extract<RecorderStatus, { readonly cause: unknown }>): void {
@@ -306,36 +321,44 @@ export class RecorderLifecycle
     if (this.hook !== undefined) this.core.changesSkipped += this.hook.stop()
   }
 
-  private beginClose(): void {
+  private beginClose(): NonNullable<typeof this.closed> {
     const before = this.current._tag
     switch (before) {
       case "Virgin":
         this.core.setOpen(false)
         this.setStatus({ _tag: "Stopped", report: this.report })
         break
-      case "Starting":
+      case "Starting": {
         this.setStatus({ _tag: "Stopping" })
         this.core.setOpen(false)
-        this.stopped = Deferred.makeUnsafe()
+        const done = this.beginStop()
         this.tearDown({ deliver: false, onStopped: false }, (timedOut, causes) => {
           this.failStart(Cause.interrupt())
-          this.endStop(timedOut, causes)
+          done(this.endStop(timedOut, causes))
         })
         break
+      }
       case "Running":
         this.end()
     }
     const isStop = before === "Starting" || before === "Running" || before === "Stopping"
-    const outcome = isStop ? Effect.asVoid(Deferred.await(this.stopped!)) : Exit.void
-    if (this.teardown === undefined) this.endClose(outcome)
-    else this.teardown.addObserver(() => this.endClose(outcome))
+    if (this.teardown === undefined) {
+      this.endClose()
+      return isStop ? this.stopped! : Exit.void
+    }
+    const closed = Deferred.makeUnsafe<unknown, RecorderStopError | StopTimeoutError>()
+    this.teardown.addObserver(() => {
+      this.endClose()
+      this.closed = isStop ? this.stopped! : Exit.void
+      Deferred.doneUnsafe(closed, this.closed)
+    })
+    return Deferred.await(closed)
   }
 
-  private endClose(outcome: Effect.Effect<void, RecorderStopError | StopTimeoutError>): void {
+  private endClose(): void {
     this.core.close()
     for (const subscription of this.statusSubscriptions) subscription.end()
-    this.statusSubscriptions = []
-    Deferred.doneUnsafe(this.closing!, outcome)
+    this.statusSubscriptions = nobody
   }
 
   /**
@@ -357,10 +380,14 @@ export class RecorderLifecycle
           else if (Exit.isFailure(exit)) causes.push(exit.cause)
         })
       if (startFiber !== undefined) yield* part(Fiber.interrupt(startFiber))
-      yield* part(Effect.andThen(this.foldAccepted, options.deliver ? this.hookDone : Effect.void))
-      this.core.discardPending()
-      this.stopHook()
-      if (!timedOut) yield* part(this.hook?.ended ?? Effect.void)
+      if (this.core.pending > 0 || this.hook !== undefined) {
+        yield* part(Effect.andThen(this.foldAccepted, options.deliver ? this.hookDone : Effect.void))
+        this.core.discardPending()
+      }
+      if (this.hook !== undefined) {
+        this.stopHook()
+        if (!timedOut) yield* part(this.hook.ended)
+      }
       const { onStopped } = this.settings
       if (options.onStopped && onStopped !== undefined) {
         yield* part(Effect.withSpan(Effect.scoped(onStopped), "mvx-metrics.recorder.stop", {
@@ -381,9 +408,17 @@ export class RecorderLifecycle
 
   /** The exit of a fiber, or `undefined` when it does not end within `stopTimeout`: it is then left behind. */
   within<A, E>(fiber: Fiber.Fiber<A, E>): Effect.Effect<Exit.Exit<A, E> | undefined> {
-    return Effect.map(Effect.timeoutOption(Fiber.await(fiber), this.settings.stopTimeout), (exit) => {
-      if (Option.isNone(exit)) fiber.interruptUnsafe()
-      return Option.getOrUndefined(exit)
+    return Effect.callback((resume) => {
+      const limit = Effect.runForkWith(this.context)(Effect.sleep(this.settings.stopTimeout))
+      limit.addObserver((exit) => {
+        if (Exit.isFailure(exit)) return
+        resume(Effect.undefined)
+        fiber.interruptUnsafe()
+      })
+      fiber.addObserver((exit) => {
+        resume(Effect.succeed(exit))
+        limit.interruptUnsafe()
+      })
     })
   }
 

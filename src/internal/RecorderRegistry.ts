@@ -4,7 +4,7 @@ import type * as Context from "effect/Context"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import type * as Fiber from "effect/Fiber"
+import * as Fiber from "effect/Fiber"
 import * as Scope from "effect/Scope"
 import * as Metric from "../Metric.ts"
 import type { Handle } from "../Recorder.ts"
@@ -13,7 +13,7 @@ import type { ChangeHub } from "./ChangeHub.ts"
 import { type Dispatcher, sliceMs, visitStep } from "./Dispatcher.ts"
 import { giveWay, now } from "./host.ts"
 import { InvalidOptionError } from "./InvalidOptionError.ts"
-import { MetricNameTakenError, RecorderStopError, type StopTimeoutError } from "./RecorderError.ts"
+import { MetricNameTakenError, RecorderStopError } from "./RecorderError.ts"
 import { RecorderHandle } from "./RecorderHandle.ts"
 import { nonBlank, type RecorderSettings, settingsOf } from "./RecorderSettings.ts"
 import { RegisteredRecorder } from "./RegisteredRecorder.ts"
@@ -102,12 +102,14 @@ export class RecorderRegistry {
 
   createScoped(id: string, options: AnyOptions): Effect.Effect<Handle, CreateError, Scope.Scope> {
     return Effect.uninterruptibleMask((restore) =>
-      Effect.flatMap(
-        this.createUnder(restore, "recorder", id, options),
-        (recorder) =>
-          Effect.flatMap(Effect.scope, (scope) =>
-            Effect.as(Scope.addFinalizer(scope, this.release(recorder)), recorder.handle))
-      )
+      Effect.flatMap(this.createUnder(restore, "recorder", id, options), (recorder) => this.bindToScope(recorder))
+    )
+  }
+
+  private bindToScope(recorder: RegisteredRecorder): Effect.Effect<Handle, never, Scope.Scope> {
+    return Effect.flatMap(
+      Effect.scope,
+      (scope) => Effect.as(Scope.addFinalizerExit(scope, () => this.release(recorder)), recorder.handle)
     )
   }
 
@@ -181,7 +183,7 @@ export class RecorderRegistry {
   /** Undoes a creation. Whoever waits for it hears of the outcome when the id is free again. */
   private abandon(recorder: RegisteredRecorder, outcome: Exit.Exit<never, CreateError>): void {
     recorder.state = "Removing"
-    this.fork(Effect.map(Effect.exit(Deferred.await(recorder.end())), (exit) => {
+    this.fork(Effect.map(Effect.exit(recorder.end()), (exit) => {
       if (Exit.isFailure(exit)) {
         recorder.base.logError("A recorder whose creation failed did not stop cleanly", exit.cause)
       }
@@ -203,28 +205,23 @@ export class RecorderRegistry {
   remove(recorder: RegisteredRecorder): Effect.Effect<void, RecorderStopError> {
     return Effect.withFiber((fiber) => {
       const removed = recorder.removed ??= this.beginRemoval(recorder)
-      if (recorder.base.isInside(fiber)) return Effect.void
+      if (Exit.isExit(removed) && Exit.isSuccess(removed) || recorder.base.isInside(fiber)) return Effect.void
       return Effect.catchTag(
-        Deferred.await(removed),
+        Effect.asVoid(removed),
         "StopTimeoutError",
         (error) => Effect.fail(new RecorderStopError({ recorderId: recorder.id, cause: Cause.fail(error) }))
       )
     })
   }
 
-  private beginRemoval(recorder: RegisteredRecorder): Deferred.Deferred<void, RecorderStopError | StopTimeoutError> {
+  private beginRemoval(recorder: RegisteredRecorder): NonNullable<RegisteredRecorder["removed"]> {
     recorder.state = "Removing"
     const ended = recorder.end()
-    if (Deferred.isDoneUnsafe(ended)) {
+    if (Exit.isExit(ended)) {
       this.forget(recorder)
       return ended
     }
-    const removed = Deferred.makeUnsafe<void, RecorderStopError | StopTimeoutError>()
-    this.fork(Effect.map(Effect.exit(Deferred.await(ended)), (exit) => {
-      this.forget(recorder)
-      Deferred.doneUnsafe(removed, exit)
-    }))
-    return removed
+    return Fiber.join(this.fork(Effect.onExit(ended, () => Effect.sync(() => this.forget(recorder)))))
   }
 
   /** Removes a recorder that its scope, or nobody, has. */
@@ -272,12 +269,12 @@ export class RecorderRegistry {
           abandoned.push(recorder.created!)
         } else {
           const ended = recorder.removed ?? recorder.end()
-          if (!Deferred.isDoneUnsafe(ended) || base.statusUnsafe._tag !== "Stopped") ending.push({ recorderId, ended })
+          if (!Exit.isExit(ended) || Exit.isFailure(ended)) ending.push({ recorderId, ended })
         }
       }
       for (const created of abandoned) yield* Effect.exit(Deferred.await(created))
       for (const { ended, recorderId } of ending) {
-        const exit = yield* Effect.exit(Deferred.await(ended))
+        const exit = yield* Effect.exit(ended)
         if (Exit.isSuccess(exit)) continue
         const error = Cause.squash(exit.cause)
         failedNow.push({ recorderId, cause: error instanceof RecorderStopError ? error.cause : exit.cause })
@@ -286,7 +283,7 @@ export class RecorderRegistry {
     })
   }
 
-  private fork(effect: Effect.Effect<void>): Fiber.Fiber<void> {
+  private fork<A, E>(effect: Effect.Effect<A, E>): Fiber.Fiber<A, E> {
     return Effect.runForkWith(this.parts.context)(effect)
   }
 }

@@ -1,5 +1,5 @@
 import * as Cause from "effect/Cause"
-import * as Deferred from "effect/Deferred"
+import type * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
@@ -25,11 +25,11 @@ export class RegisteredRecorder {
   /** The outcome of the creation, its undoing included. */
   created: Deferred.Deferred<void, CreateError> | undefined
   /** The outcome of the removal. */
-  removed: Deferred.Deferred<void, RecorderStopError | StopTimeoutError> | undefined
+  removed: Effect.Effect<unknown, RecorderStopError | StopTimeoutError> | undefined
   private creation: Fiber.Fiber<void, unknown> | undefined
   /** What `wrap` acquired. */
   private resources: Scope.Closeable | undefined
-  private ending: Deferred.Deferred<void, RecorderStopError | StopTimeoutError> | undefined
+  private ended: Effect.Effect<unknown, RecorderStopError | StopTimeoutError> | undefined
 
   constructor(base: RecorderHandle) {
     this.base = base
@@ -78,15 +78,11 @@ export class RegisteredRecorder {
     )
   }
 
-  /** Begins to end the recorder for good, and gives what tells the outcome. */
-  end(): Deferred.Deferred<void, RecorderStopError | StopTimeoutError> {
-    if (this.resources === undefined && this.creation === undefined) return this.base.closeUnsafe()
-    if (this.ending === undefined) {
-      const ending = this.ending = Deferred.makeUnsafe()
-      const fiber = this.base.runBeside(this.endAll)
-      fiber.addObserver((exit) => Deferred.doneUnsafe(ending, exit))
-    }
-    return this.ending
+  /** Begins to end the recorder for good, and gives the outcome: an exit, where that is all. */
+  end(): Effect.Effect<unknown, RecorderStopError | StopTimeoutError> {
+    return this.ended ??= this.resources === undefined && this.creation === undefined
+      ? this.base.closeUnsafe()
+      : Fiber.join(this.base.runBeside(this.endAll))
   }
 
   /** Each part has `stopTimeout`; one that does not keep to it is interrupted and left behind. */
@@ -103,7 +99,7 @@ export class RegisteredRecorder {
         // A custom recorder may hold events back: it hands them over before the recorder under it stops.
         yield* part(Effect.catchTag(this.handle.stop, "RecorderInvalidStateError", () => Effect.void))
       }
-      const exit = yield* Effect.exit(Deferred.await(base.closeUnsafe()))
+      const exit = yield* Effect.exit(base.closeUnsafe())
       if (Exit.isFailure(exit)) causes.push(exit.cause)
       if (this.resources !== undefined) yield* part(Scope.close(this.resources, Exit.void))
       if (causes.length === 0) return
