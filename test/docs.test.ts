@@ -51,7 +51,7 @@ beforeAll(async () => {
       // The declarations of the dependencies are the business of `npm run check`.
       compilerOptions: { noUnusedLocals: false, skipLibCheck: true },
       include: [],
-      files: all.map(pathOf)
+      files: all.filter(({ language }) => language === "ts").map(pathOf)
     })
   )
   typeErrors = await typeCheck()
@@ -65,7 +65,7 @@ describe.concurrent("documentation", { timeout: 60_000 }, () => {
 
 describe.concurrent("the documentation test", { timeout: 60_000 }, () => {
   it("finds the blocks of the modules", () => {
-    for (const file of ["src/Event.ts", "src/Metric.ts", "src/Recorder.ts"]) {
+    for (const file of ["src/Event.ts", "src/Metric.ts", "src/Recorder.ts", "src/Runtime.ts", "src/Standalone.ts"]) {
       assert.include(blocks.map((block) => block.file), file)
     }
   })
@@ -83,7 +83,7 @@ describe.concurrent("the documentation test", { timeout: 60_000 }, () => {
   it("does not run what says `no-run`", () => check(fragment))
 })
 
-const pathOf = (block: Block): string => `${block.file}/${block.line}.ts`
+const pathOf = (block: Block): string => `${block.file}/${block.line}.${block.language}`
 
 const write = async (path: string, text: string): Promise<void> => {
   await mkdir(dirname(join(folder, path)), { recursive: true })
@@ -100,7 +100,7 @@ const node = (...args: ReadonlyArray<string>): Promise<{ readonly ok: boolean; r
         output: `${stdout}${stderr}${error?.killed === true ? "Still running after 30 s" : ""}`
           .replaceAll(pathToFileURL(`${folder}/`).href, "")
           .replaceAll(`${folder}/`, "")
-          .replaceAll(/\/\d+(\.run)?\.ts(?=[(:])/g, "")
+          .replaceAll(/\/\d+(\.run)?\.[tj]s(?=[(:])/g, "")
       }))
   })
 
@@ -121,7 +121,7 @@ const check = async (block: Block): Promise<void> => {
   const typeError = typeErrors.get(pathOf(block))
   if (typeError !== undefined) throw new Error(typeError)
   if (!block.runs) return
-  const path = pathOf(block).replace(/ts$/, "run.ts")
+  const path = pathOf(block).replace(/(?=[tj]s$)/, "run.")
   await write(path, withExpectations(block))
   const { ok, output } = await node("--conditions=mvx-metrics-source", path)
   if (!ok) throw new Error(output)

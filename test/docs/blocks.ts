@@ -1,10 +1,11 @@
 import { parseAst } from "vitest/node"
 
-/** A fenced TypeScript block in a page or in a comment. */
+/** A fenced block of TypeScript, or plain JavaScript, in a page or in a comment. */
 export interface Block {
   readonly file: string
   /** The line of the opening fence. */
   readonly line: number
+  readonly language: "ts" | "js"
   readonly code: string
   /** `false` for a fence that says `no-run`. */
   readonly runs: boolean
@@ -25,10 +26,14 @@ export const blocksOf = (file: string, text: string): ReadonlyArray<Block> => {
       code.push(line.startsWith(open.margin) ? line.slice(open.margin.length) : line.replace(/^\s*\*?\s*/, ""))
     } else {
       if (/^(ts|typescript|tsx|js|javascript)\b/i.test(open.info)) {
-        if (!/^ts( no-run)?$/.test(open.info)) {
-          throw new Error(`${file}:${open.line}: expected \`ts\` or \`ts no-run\`, found \`${open.info}\``)
+        const [, language, noRun] = /^(ts|js)( no-run)?$/.exec(open.info) ?? []
+        if (language === undefined) {
+          throw new Error(
+            `${file}:${open.line}: expected \`ts\`, \`js\`, or one with \`no-run\`, found \`${open.info}\``
+          )
         }
-        blocks.push({ file, line: open.line, code: code.join("\n"), runs: open.info === "ts" })
+        const runs = noRun === undefined
+        blocks.push({ file, line: open.line, language: language as Block["language"], code: code.join("\n"), runs })
       }
       open = undefined
     }
@@ -46,7 +51,7 @@ export const verbatim = (block: Block): string => "\n".repeat(block.line) + bloc
  * may go on over further comment lines.
  */
 export const withExpectations = (block: Block): string => {
-  const program = parseAst(block.code, { lang: "ts" })
+  const program = parseAst(block.code, { lang: block.language })
   const statements = [...statementsOf(program)]
   const lines: Array<number> = []
   let code = ""
