@@ -372,7 +372,8 @@ export const make = (options: Options = {}): Effect.Effect<Handle, InvalidOption
       Effect.catchTags(runtime.shutdown, {
         RuntimeShutdownError: (error) =>
           Effect.annotateLogs(
-            Effect.logError("Metrics runtime did not shut down cleanly", error),
+            // Each recorder has logged its cause.
+            Effect.logError("Metrics runtime did not shut down cleanly", error.message),
             "metrics.runtime",
             runtime.namespace
           ),

@@ -229,7 +229,7 @@ export class RecorderRegistry {
     return Effect.catch(
       this.remove(recorder),
       (error) =>
-        Effect.sync(() => recorder.base.logError("A recorder did not stop cleanly when its scope closed", error))
+        Effect.sync(() => recorder.base.logError("A recorder did not stop cleanly when its scope closed", error.cause))
     )
   }
 
@@ -258,7 +258,7 @@ export class RecorderRegistry {
       const abandoned: Array<RegisteredRecorder["created"] & {}> = []
       let until = now() + sliceMs
       for (const [index, recorder] of this.all.entries()) {
-        if (index % visitStep === 0 && now() >= until) {
+        if (index % visitStep === visitStep - 1 && now() >= until) {
           yield* giveWay
           until = now() + sliceMs
         }

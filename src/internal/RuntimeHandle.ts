@@ -154,7 +154,7 @@ export class RuntimeHandle implements Handle {
       const all: Array<A> = []
       let until = now() + sliceMs
       for (const [index, { base, handle, id }] of this.registry.readable.entries()) {
-        if (index % visitStep === 0 && now() >= until) {
+        if (index % visitStep === visitStep - 1 && now() >= until) {
           yield* giveWay
           until = now() + sliceMs
         }
