@@ -371,12 +371,8 @@ export const make = (options: Options = {}): Effect.Effect<Handle, InvalidOption
     yield* Effect.addFinalizer(() =>
       Effect.catchTags(runtime.shutdown, {
         RuntimeShutdownError: (error) =>
-          Effect.annotateLogs(
-            // Each recorder has logged its cause.
-            Effect.logError("Metrics runtime did not shut down cleanly", error.message),
-            "metrics.runtime",
-            runtime.namespace
-          ),
+          // Each recorder has logged its cause.
+          runtime.annotate(Effect.logError("Metrics runtime did not shut down cleanly", error.message)),
         // Logged when it came about.
         RuntimeInvalidStateError: () => Effect.void
       })

@@ -256,7 +256,7 @@ export class RecorderCore implements Backlog, TableOwner {
   /** Subscribes to the changes that events behind the offset make. */
   subscribe<A>(subscription: Subscription<MetricChange | A>, from: number): void {
     if (this.subscriptionsEnded) return subscription.end()
-    this.observers = [...this.observers, { subscription: subscription as Subscription<MetricChange>, from }]
+    this.observers = this.observers.concat({ subscription: subscription as Subscription<MetricChange>, from })
     this.table.changes ??= []
   }
 

@@ -107,12 +107,13 @@ export class RuntimeHandle implements Handle {
   }
 
   get captures(): Effect.Effect<ReadonlyArray<RecorderCapture>> {
-    return this.readAll((base) => base.readCapture(), (recorder) => recorder.capture)
+    return this.readAll("captures", (base) => base.readCapture(), (recorder) => recorder.capture)
   }
 
   get snapshots(): Effect.Effect<Record<string, Record<string, Metric.MetricSnapshot>>> {
     return Effect.map(
       this.readAll(
+        "snapshots",
         (base) => [base.core.recorderId, base.core.readSnapshots()] as const,
         (recorder, id) => Effect.map(recorder.snapshots, (snapshots) => [id, snapshots] as const)
       ),
@@ -147,10 +148,12 @@ export class RuntimeHandle implements Handle {
 
   /** Reads one recorder after the other, in slices of time. A custom one that cannot be read is left out. */
   private readAll<A>(
+    name: string,
     read: (base: RecorderHandle) => A,
     readCustom: (recorder: Recorder, id: string) => Effect.Effect<A>
   ): Effect.Effect<Array<A>> {
     return Effect.gen({ self: this }, function*() {
+      yield* this.annotate(Effect.logTrace(`Read: ${name} of all recorders`))
       const all: Array<A> = []
       let until = now() + sliceMs
       for (const [index, { base, handle, id }] of this.registry.readable.entries()) {
@@ -185,6 +188,7 @@ export class RuntimeHandle implements Handle {
 
   private beginShutdown(): NonNullable<typeof this.outcome> {
     const outcome: NonNullable<typeof this.outcome> = Deferred.makeUnsafe()
+    this.log(Effect.logDebug("Metrics runtime is shutting down"))
     if (this.current._tag === "Running") this.current = { _tag: "Stopping" }
     this.registry.abandonCreations(Exit.fail(this.invalidState("createRecorder")))
     const end = Effect.map(this.registry.endAll, ({ before, now }) => {
@@ -192,6 +196,7 @@ export class RuntimeHandle implements Handle {
       this.hub.end()
       this.dispatcher.close()
       if (this.current._tag === "Stopping") this.current = { _tag: "Closed", report }
+      this.log(Effect.logDebug("Metrics runtime has ended"))
       Deferred.doneUnsafe(
         outcome,
         now.length > 0
@@ -214,12 +219,19 @@ export class RuntimeHandle implements Handle {
   private fail(exit: Exit.Exit<void>): void {
     const cause = Exit.isFailure(exit) ? exit.cause : Cause.interrupt()
     this.current = { _tag: "Failure", cause }
-    Effect.runForkWith(this.context)(
-      Effect.annotateLogs(Effect.logError("Metrics runtime ended in Failure", cause), "metrics.runtime", this.namespace)
-    )
+    this.log(Effect.logError("Metrics runtime ended in Failure", cause))
     this.registry.abandonCreations(Exit.fail(this.invalidState("createRecorder")))
     for (const { base } of this.registry.all) base.cancel(exit)
     this.hub.end()
+  }
+
+  private log(effect: Effect.Effect<void>): void {
+    Effect.runForkWith(this.context)(Effect.andThen(Effect.yieldNow, this.annotate(effect)))
+  }
+
+  /** With the name of the runtime. */
+  annotate(effect: Effect.Effect<void>): Effect.Effect<void> {
+    return Effect.annotateLogs(effect, "metrics.runtime", this.namespace)
   }
 
   private invalidState(operation: string): RuntimeInvalidStateError {
