@@ -1,6 +1,6 @@
 /** A small program of a user, against the packed package: type-checked with strict options, and run. */
 import { Duration, Effect, Exit, Layer, Option, Schema } from "effect"
-import { Event, Metric, Recorder } from "mvx-metrics"
+import { Event, Metric, MetricsLive, Recorder, Runtime, Standalone } from "mvx-metrics"
 import * as FoldMetric from "mvx-metrics/Metric"
 
 class SaveAttempt extends Event.Class<SaveAttempt>()("document_storage.save.attempt", {
@@ -29,20 +29,29 @@ const save = (document: string): Effect.Effect<string, "empty"> =>
   )
 
 const program = Effect.gen(function*() {
-  const recorder = yield* Recorder.make({ entityId: "documents" })
-  const measured = Recorder.layerMetrics(Saves).pipe(
-    Layer.provideMerge(Layer.succeed(Recorder.Recorder, recorder))
-  )
-  yield* Effect.forEach(["a", "b", ""], save).pipe(Effect.ignore, Effect.provide(measured))
+  yield* Effect.ignore(Effect.forEach(["a", "b", ""], save))
+  const runtime = yield* Runtime.MetricsRuntime
+  const recorder = yield* runtime.getRecorder("default")
   return yield* recorder.snapshot(Saves)
 })
 
-const { dimensions } = await Effect.runPromise(Effect.scoped(program))
+const live = Recorder.layerMetrics(Saves).pipe(Layer.provideMerge(MetricsLive))
+const { dimensions } = await Effect.runPromise(Effect.provide(program, live))
 const { failure_total, total }: { readonly failure_total: number; readonly total: number } = dimensions
 const folded = FoldMetric.fold(Saves, [new SaveAttempt({ outcome: "FAILURE", durationMs: 1 })])
 
 if (total !== 3 || failure_total !== 1 || folded.failure_total !== 1) {
   throw new Error(`Expected 3 saves and 1 failure, found ${JSON.stringify(dimensions)}`)
+}
+
+const metrics: Standalone.Standalone = Standalone.make({ namespace: "consumer" })
+await metrics.start()
+const documents = await metrics.createRecorder("documents", { metrics: [Saves] })
+documents.registerEvent(new SaveAttempt({ outcome: "SUCCESS", durationMs: 1 }))
+const report: Standalone.ShutdownReport = await metrics.shutdown()
+
+if (report.folded !== 1 || documents.snapshot(Saves).dimensions.total !== 1) {
+  throw new Error(`Expected 1 event, found ${JSON.stringify(report)}`)
 }
 
 // @ts-expect-error: an outcome is one of two words
