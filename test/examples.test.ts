@@ -8,7 +8,7 @@ const root = fileURLToPath(new URL("..", import.meta.url))
 
 const commandLine = (example: string, args: ReadonlyArray<string>): ReadonlyArray<string> => [
   "--conditions=mvx-metrics-source",
-  `examples/${example}/main.ts`,
+  `examples/${example}/main.${example === "plain-node" ? "js" : "ts"}`,
   ...args
 ]
 
@@ -18,18 +18,24 @@ interface RunOptions {
   readonly gid?: number
   /** Called with all of stderr so far, whenever there is more of it. */
   readonly onStderr?: (stderr: string, child: ChildProcess.ChildProcess) => void
+  /** Called with the first lines of stdout. */
+  readonly onFirstStdout?: (stdout: string, child: ChildProcess.ChildProcess) => void
 }
 
 // Most of a run is the loading of modules.
 const env = { NODE_COMPILE_CACHE: fileURLToPath(new URL("../node_modules/.cache/examples", import.meta.url)) }
 
 /** Runs an example as a user does. */
-const run = (example: string, args: ReadonlyArray<string> = [], { onStderr, ...options }: RunOptions = {}) =>
+const run = (
+  example: string,
+  args: ReadonlyArray<string> = [],
+  { onFirstStdout, onStderr, ...options }: RunOptions = {}
+) =>
   Effect.callback<{ readonly code: number | null; readonly stdout: string; readonly stderr: string }>((resume) => {
     const child = ChildProcess.spawn(process.execPath, commandLine(example, args), { cwd: root, env, ...options })
     let stdout = ""
     let stderr = ""
-    child.stdout.setEncoding("utf8").on("data", (chunk) => {
+    child.stdout.setEncoding("utf8").once("data", (chunk) => onFirstStdout?.(chunk, child)).on("data", (chunk) => {
       stdout += chunk
     })
     child.stderr.setEncoding("utf8").on("data", (chunk) => {
@@ -350,6 +356,46 @@ describe("examples", { timeout: 60_000 }, () =>
           assert.include(stderr, `Stored ${stored.length} of ${attempts.total} documents`)
         }))
 
+      it.effect.each([
+        ["METRICS_CAPACITY", "none"],
+        ["METRICS_CAPACITY", "0"],
+        ["METRICS_OVERFLOW", "explode"],
+        ["METRICS_LINGER", "soon"]
+      ])("says in one line that %s cannot be %s", ([key, value]) =>
+        Effect.gen(function*() {
+          const { at, files, store, write } = yield* makeScratch
+          yield* write("in/a.txt", "a")
+          const { code, stderr, stdout } = yield* store([at("in"), "--target", at("out")], {
+            env: { ...env, [key]: value }
+          })
+          assert.strictEqual(code, 1)
+          assert.strictEqual(stdout, "")
+          assert.match(stderr, new RegExp(`^document-storage: Expected .*${key}.*\n$`))
+          assert.deepStrictEqual(yield* files("."), ["in/a.txt"])
+        }))
+
+      it.effect("is configured by METRICS_* variables", () =>
+        Effect.gen(function*() {
+          const { at, store, write } = yield* makeScratch
+          yield* Effect.forEach(Array.from({ length: 20 }, (_, i) => `in/${i}.txt`), (name) => write(name, "x"))
+          const { code, stdout } = yield* store([at("in"), "--target", at("out"), "--json"], {
+            env: {
+              ...env,
+              METRICS_NAMESPACE: "storage",
+              METRICS_CAPACITY: "1",
+              METRICS_OVERFLOW: "fold",
+              METRICS_LINGER: "1 second",
+              METRICS_STOP_TIMEOUT: "1 second"
+            }
+          })
+          assert.strictEqual(code, 0)
+          assert.deepStrictEqual(JSON.parse(stdout)["document_storage.save.attempts"].dimensions, {
+            total: 20,
+            success_total: 20,
+            failure_total: 0
+          })
+        }))
+
       it.effect("explains itself", () =>
         Effect.gen(function*() {
           const { code, stderr, stdout } = yield* run("document-storage", ["--help"])
@@ -382,30 +428,26 @@ describe("examples", { timeout: 60_000 }, () =>
     })
 
     describe("custom-recorder", () => {
-      const forwarded = [
-        {
-          sequence: 1,
-          metric: "document_storage.save.attempts",
-          dimensions: { total: 1, success_total: 1, failure_total: 0 }
-        },
-        { sequence: 2, metric: "document_storage.save.bytes", dimensions: { bytes_total: 300 } },
-        {
-          sequence: 3,
-          metric: "document_storage.save.attempts",
-          dimensions: { total: 2, success_total: 1, failure_total: 1 }
-        },
-        { stopped: "document_storage" }
+      const twoSaves = [
+        { _tag: "document_storage.save.attempt", outcome: "SUCCESS", durationMs: 2, bytes: 300 },
+        { _tag: "document_storage.save.attempt", outcome: "FAILURE", durationMs: 1, reason: "empty" }
       ]
+      const written = [...twoSaves, ...twoSaves]
 
-      it.effect("forwards each change to a file, and adds to it the next time", () =>
+      it.effect("writes every accepted event to a file, and adds to it the next time", () =>
         Effect.gen(function*() {
           const { at, fs } = yield* makeScratch
-          for (const expected of [forwarded, [...forwarded, ...forwarded]]) {
-            const { code, stderr, stdout } = yield* run("custom-recorder", [at("changes.jsonl")])
+          for (
+            const { expected, flushed, stopped } of [
+              { expected: written, flushed: 2, stopped: 4 },
+              { expected: [...written, ...written], flushed: 6, stopped: 8 }
+            ]
+          ) {
+            const { code, stderr, stdout } = yield* run("custom-recorder", [at("events.jsonl")])
             assert.strictEqual(code, 0)
-            assert.strictEqual(stderr, "")
+            assert.strictEqual(stderr, `after the flush: ${flushed} lines\nafter the stop: ${stopped} lines\n`)
             assert.deepStrictEqual(lines(stdout).map((line) => JSON.parse(line)), expected)
-            assert.strictEqual(yield* fs.readFileString(at("changes.jsonl")), stdout)
+            assert.strictEqual(yield* fs.readFileString(at("events.jsonl")), stdout)
           }
         }))
 
@@ -413,20 +455,105 @@ describe("examples", { timeout: 60_000 }, () =>
         Effect.gen(function*() {
           const { code, stdout } = yield* run("custom-recorder")
           assert.strictEqual(code, 0)
-          assert.deepStrictEqual(lines(stdout).map((line) => JSON.parse(line)), forwarded)
+          assert.deepStrictEqual(lines(stdout).map((line) => JSON.parse(line)), written)
         }))
 
-      it.effect("does not start where the file cannot be opened", () =>
+      it.effect("is not created where the file cannot be opened", () =>
         Effect.gen(function*() {
           const { at } = yield* makeScratch
-          const { code, stderr, stdout } = yield* run("custom-recorder", [at("missing/changes.jsonl")])
+          assert.deepStrictEqual(yield* run("custom-recorder", [at("missing/events.jsonl")]), {
+            code: 1,
+            stdout: "",
+            stderr: `PlatformError: NotFound: FileSystem.open (${at("missing/events.jsonl")})\n`
+          })
+        }))
+    })
+
+    describe("tcp-connections", () => {
+      it.effect("has recorders and clients agree to the byte, and leaves no recorder", () =>
+        Effect.gen(function*() {
+          const { code, stderr, stdout } = yield* run("tcp-connections")
+          assert.strictEqual(stderr, "")
+          assert.strictEqual(code, 0)
+          const rows = lines(stdout).map((line) => line.trim().split(/ {2,}/))
+          assert.deepStrictEqual(rows.slice(0, 5), [
+            ["recorders", "clients"],
+            ["attempts that succeeded", "200", "200"],
+            ["attempts that failed", "8", "8"],
+            ["connections ended", "180", "180"],
+            ["connections broken", "20", "20"]
+          ])
+          assert.deepStrictEqual(rows.slice(5).map(([label]) => label), [
+            "bytes to the server",
+            "bytes to the clients",
+            "The recorders and the clients agree, and no recorder of a connection is left."
+          ])
+          for (const [label, recorders, clients] of rows.slice(5, 7)) {
+            assert.match(recorders, /^\d,\d{3},\d{3}$/, label)
+            assert.strictEqual(recorders, clients, label)
+          }
+        }))
+    })
+
+    describe("plain-node", () => {
+      const metricsOf = (web: any, byStatus: Record<string, number>) => {
+        const { duration_ms_total, longest_ms } = web["http.durations"].dimensions
+        const total = Object.values(byStatus).reduce((sum, count) => sum + count, 0)
+        assert.isAbove(duration_ms_total, 0)
+        assert.isAtMost(longest_ms, duration_ms_total)
+        return {
+          "http.requests": { name: "http.requests", dimensions: { total, by_status: byStatus } },
+          "http.durations": {
+            name: "http.durations",
+            dimensions: { total, duration_ms_total, longest_ms, average_duration_ms: duration_ms_total / total }
+          }
+        }
+      }
+
+      it.effect("makes requests to itself, and prints what /metrics says", () =>
+        Effect.gen(function*() {
+          const { code, stderr, stdout } = yield* run("plain-node")
+          assert.strictEqual(stderr, "")
+          assert.strictEqual(code, 0)
+          const [first, ...rest] = lines(stdout)
+          assert.match(first, /^Listening at http:\/\/127\.0\.0\.1:\d+$/)
+          assert.strictEqual(rest.pop(), "Counted 5 requests")
+          const { web } = JSON.parse(rest.join("\n"))
+          assert.deepStrictEqual(web, metricsOf(web, { 200: 3, 404: 1 }))
+        }))
+
+      it.effect.each(["SIGINT", "SIGTERM"] as const)("serves until %s", (signal) =>
+        Effect.gen(function*() {
+          const answers: Array<any> = []
+          const ask = async (stdout: string, child: ChildProcess.ChildProcess) => {
+            const url = stdout.trim().replace("Listening at ", "")
+            for (const path of ["/", "/missing", "/metrics", "/metrics"]) {
+              const response = await fetch(`${url}${path}`)
+              answers.push(await response.json())
+            }
+            child.kill(signal)
+          }
+          const { code, stderr, stdout } = yield* run("plain-node", ["--port", "0"], {
+            onFirstStdout: (stdout, child) => void ask(stdout, child)
+          })
+          assert.strictEqual(stderr, "")
+          assert.strictEqual(code, 0)
+          assert.strictEqual(lines(stdout).at(-1), "Counted 4 requests")
+          const [hello, missing, first, second] = answers
+          assert.deepStrictEqual([hello, missing], [{ hello: "world" }, { error: "not found" }])
+          assert.deepStrictEqual(first.web, metricsOf(first.web, { 200: 1, 404: 1 }))
+          assert.deepStrictEqual(second.web, metricsOf(second.web, { 200: 2, 404: 1 }))
+        }))
+
+      it.effect.each([
+        { args: ["--bogus"], problem: "Unknown option '--bogus'" },
+        { args: ["--port", "99999"], problem: "options.port should be >= 0 and < 65536" }
+      ])("says in one line what is wrong with $args", ({ args, problem }) =>
+        Effect.gen(function*() {
+          const { code, stderr } = yield* run("plain-node", args)
           assert.strictEqual(code, 1)
-          assert.strictEqual(stdout, "")
-          assert.strictEqual(lines(stderr).length, 1)
-          assert.include(
-            stderr,
-            `Recorder "document_storage": expected the start to succeed, it ended with: NotFound: FileSystem.open`
-          )
+          assert.match(stderr, /^plain-node: .*\n$/)
+          assert.include(stderr, problem)
         }))
     })
 

@@ -1,5 +1,5 @@
 import { Layer, Option } from "effect"
-import { Metric, Recorder } from "mvx-metrics"
+import { Metric, MetricsLive, Recorder } from "mvx-metrics"
 import { FailureReason, SaveAttempt } from "./SaveAttempt.ts"
 
 export const SaveAttempts = Metric.make("document_storage.save.attempts", {
@@ -44,7 +44,7 @@ export const SaveFailures = Metric.make("document_storage.save.failures", {
     reason === undefined ? Option.none() : Option.some({ ...state, [`${reason}_total`]: state[`${reason}_total`] + 1 })
 })
 
-/** A recorder of the document storage, with all its metrics. */
+/** The metrics of the document storage in a recorder, which `METRICS_*` variables configure. */
 export const layer = Recorder.layerMetrics(SaveAttempts, SaveDuration, SavedBytes, SaveFailures).pipe(
-  Layer.provideMerge(Recorder.layer({ entityId: "document_storage" }))
+  Layer.provideMerge(MetricsLive)
 )

@@ -1,5 +1,5 @@
 import { NodeRuntime, NodeServices } from "@effect/platform-node"
-import { Console, Effect, FileSystem, Layer, Logger, Option, Path, Stdio, Stream } from "effect"
+import { Config, Console, Effect, FileSystem, Layer, Logger, Option, Path, Runtime, Stdio, Stream } from "effect"
 import { Argument, CliConfig, CliError, CliOutput, Command, Flag, GlobalFlag } from "effect/cli"
 import * as DocumentStorage from "./DocumentStorage.ts"
 import * as DocumentStorageMetrics from "./DocumentStorageMetrics.ts"
@@ -93,6 +93,13 @@ const program = Command.run(command, { version: "0.1.0" }).pipe(
 
 const line = (error: CliError.CliError) => `document-storage: ${error.message}`
 
+/** Says what is wrong with a `METRICS_*` variable; `runMain` does not say it again. */
+const reportConfigError = (error: Config.ConfigError) =>
+  Effect.andThen(
+    Console.error(`document-storage: ${error.cause.message.replace(/\s+/g, " ")}`),
+    Effect.fail(Object.assign(error, { [Runtime.errorReported]: false }))
+  )
+
 const Output = Layer.mergeAll(
   CliConfig.layer({ builtIns: [GlobalFlag.Help] }),
   CliOutput.layer({ ...CliOutput.defaultFormatter(), formatError: line }),
@@ -107,5 +114,6 @@ const Output = Layer.mergeAll(
 
 program.pipe(
   Effect.provide([DocumentStorageMetrics.layer, NodeServices.layer, Output]),
+  Effect.catchTag("ConfigError", reportConfigError),
   NodeRuntime.runMain
 )
