@@ -614,6 +614,23 @@ describe("the changes of a runtime", () => {
       assert.deepStrictEqual(yield* Stream.runCollect(runtime.changes), [])
     }))
 
+  it.effect("all reach a subscriber who is not slow, however many are made at once", () =>
+    Effect.gen(function*() {
+      const runtime = yield* Runtime.make({ capacity: 1_000 })
+      const busy = yield* runtime.createRecorder("busy", { metrics: [Hits, All], capacity: 200_000, linger: "1 hour" })
+      let seen = 0
+      yield* fork(Stream.runForEachArray(runtime.changes, (changes) =>
+        Effect.sync(() => {
+          seen += changes.length
+        })))
+      emitAll(busy, hits(1, 99_000))
+      yield* settle
+      assert.strictEqual(seen, 0)
+      emitAll(busy, hits(1, 1_002))
+      yield* until("it has all", Effect.sync(() => seen === 200_004))
+      assert.strictEqual((yield* runtime.stats).changesSkipped, 0)
+    }))
+
   it.effect("that a slow subscriber misses count for the runtime, and for no recorder", () =>
     Effect.gen(function*() {
       const runtime = yield* Runtime.make({ capacity: 10 })

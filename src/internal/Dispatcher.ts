@@ -23,6 +23,9 @@ export const visitStep = 64
 /** How many events are folded between two looks at the clock. */
 export const sliceStep = 128
 
+/** How many recorders with few events are folded between two looks at the clock. */
+const turnStep = 16
+
 /**
  * The fiber that folds, off the hot path, for any number of recorders.
  *
@@ -44,6 +47,7 @@ export class Dispatcher {
   private resume: ((effect: Effect.Effect<void>) => void) | undefined
   private readonly fiber: Fiber.Fiber<void>
   private closed = false
+  private paused = false
 
   /** `onInterrupted` hears of an end that the owner did not ask for. */
   constructor(context: Context.Context<never>, onInterrupted: (exit: Exit.Exit<void>) => void) {
@@ -88,6 +92,11 @@ export class Dispatcher {
     if (this.timerAt !== 0) this.arm(0, 0)
   }
 
+  /** Ends the turn: somebody needs the event loop to take what was folded. */
+  pause(): void {
+    this.paused = true
+  }
+
   close(): void {
     this.closed = true
     this.fiber.interruptUnsafe()
@@ -124,6 +133,8 @@ export class Dispatcher {
     this.timer = undefined
     this.timerAt = Infinity
     const until = now() + sliceMs
+    let visited = 0
+    this.paused = false
     while (this.next < this.ready.length) {
       const backlog = this.ready[this.next++]
       if (backlog === undefined) continue
@@ -136,7 +147,8 @@ export class Dispatcher {
           this.size--
         }
       }
-      if (now() >= until) break
+      if (this.paused) break
+      if ((more || ++visited % turnStep === 0) && now() >= until) break
     }
     if (this.next > 1024 || this.size === 0) this.pass(this.next)
     if (this.size > 0) this.hasten()

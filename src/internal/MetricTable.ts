@@ -3,6 +3,7 @@ import type { MetricEvent } from "../Event.ts"
 import type * as Metric from "../Metric.ts"
 import type { MetricChange } from "../Recorder.ts"
 import { EventMeta } from "./EventMeta.ts"
+import { type Routes, routesOf } from "./Routes.ts"
 
 /** The place of one metric in one recorder: its state there, and since when it counts. */
 export class Slot {
@@ -30,12 +31,8 @@ const untaken = Symbol("untaken")
 
 let lastEpoch = 0
 
-interface Routes {
-  readonly byTag: ReadonlyMap<string, ReadonlyArray<Slot>>
-  readonly others: ReadonlyArray<Slot>
-}
-
 const nowhere: ReadonlyArray<Slot> = []
+const unrouted: ReadonlyArray<ReadonlyArray<Slot>> = []
 
 /** Who a table works for. */
 export interface TableOwner {
@@ -104,7 +101,12 @@ export class MetricTable {
   changes: Array<MetricChange> | undefined
   /** Registered, but with events still queued that they must not count. In the order of `from`. */
   private waiting: ReadonlyArray<Slot> = nowhere
-  private routes: Routes | undefined
+  /** Which of `routed` is offered the events of a tag, else the first; `undefined` after a change of metrics. */
+  private byTag: Routes["byTag"] | undefined
+  private routed: ReadonlyArray<ReadonlyArray<Slot>> = unrouted
+  /** Events of one tag tend to come together. */
+  private lastTag: string | undefined
+  private lastSlots: ReadonlyArray<Slot> = nowhere
   private readonly owner: TableOwner
   private readonly clock: Clock.Clock
 
@@ -123,13 +125,13 @@ export class MetricTable {
     // Unlike a spread, `concat` leaves no room to grow: there are many recorders.
     this.slots = this.slots.concat(slot)
     if (accepted > this.offset) this.waiting = this.waiting.concat(slot)
-    else this.routes = undefined
+    else this.byTag = this.lastTag = undefined
   }
 
   remove(name: string): boolean {
     const { length } = this.slots
     this.slots = this.slots.filter((slot) => slot.metric.name !== name)
-    this.routes = undefined
+    this.byTag = this.lastTag = undefined
     return this.slots.length < length
   }
 
@@ -139,7 +141,7 @@ export class MetricTable {
       const room = this.waiting[0]!.from - this.offset
       if (room > 0) return room
       this.waiting = this.waiting.slice(1)
-      this.routes = undefined
+      this.byTag = this.lastTag = undefined
     }
     return Infinity
   }
@@ -191,32 +193,26 @@ export class MetricTable {
   }
 
   private slotsOf(event: MetricEvent): ReadonlyArray<Slot> {
-    const routes = this.routes ??= this.route()
     try {
-      return routes.byTag.get(event._tag) ?? routes.others
+      const { _tag } = event
+      if (_tag === this.lastTag) return this.lastSlots
+      const byTag = this.byTag ?? this.route()
+      this.lastTag = _tag
+      return this.lastSlots = this.routed[byTag.get(_tag) ?? 0]!
     } catch {
       // A tag that was readable when the event was handed over, and is no more.
       return nowhere
     }
   }
 
-  /** Only tags that some metric names are kept: others may be without number. */
-  private route(): Routes {
-    const active = choose(this.slots, (slot) => !this.waiting.includes(slot))
-    const tags = new Set(active.flatMap((slot) => slot.metric.tags ?? []))
-    return {
-      byTag: new Map(Array.from(tags, (tag) => [
-        tag,
-        choose(active, ({ metric }) => metric.tags === undefined || metric.tags.includes(tag))
-      ])),
-      others: choose(active, ({ metric }) => metric.tags === undefined)
-    }
+  private route(): Routes["byTag"] {
+    const { slots, waiting } = this
+    const active = waiting.length === 0 ? slots : slots.filter((slot) => !waiting.includes(slot))
+    const { byTag, lists } = routesOf(active.map(({ metric }) => metric))
+    this.routed = lists.map((places) => {
+      if (places.length === active.length) return active
+      return places.length === 0 ? nowhere : places.map((place) => active[place]!)
+    })
+    return this.byTag = byTag
   }
-}
-
-/** A filter that shares what it can: there are many recorders. */
-const choose = (slots: ReadonlyArray<Slot>, accept: (slot: Slot) => boolean): ReadonlyArray<Slot> => {
-  const chosen = slots.filter(accept)
-  if (chosen.length === slots.length) return slots
-  return chosen.length === 0 ? nowhere : chosen.slice()
 }

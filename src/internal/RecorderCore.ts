@@ -280,7 +280,10 @@ export class RecorderCore implements Backlog, TableOwner {
     this.table.changes = []
     for (const { from, subscription } of this.observers) {
       const fresh = changes[0]!.offset > from ? changes : changes.filter((change) => change.offset > from)
+      const { pastHalf } = subscription
       this.changesSkipped += subscription.offer(fresh)
+      // Whoever is not slow must not miss anything because one turn makes more changes than there is room for.
+      if (!pastHalf && subscription.pastHalf) this.dispatcher.pause()
     }
   }
 

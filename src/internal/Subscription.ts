@@ -31,6 +31,10 @@ export class Subscription<A> {
     return this.items.length - this.head
   }
 
+  get pastHalf(): boolean {
+    return this.size * 2 > this.capacity
+  }
+
   /** Puts a batch in and returns how many of the oldest items had to go for it. */
   offer(batch: ReadonlyArray<A>): number {
     if (this.ended) return 0
