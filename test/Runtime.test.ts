@@ -449,6 +449,19 @@ describe("stopping and removing", () => {
       assert.deepStrictEqual(removed.toSorted(), [...Array.from({ length: 7 }, () => "RecorderNotFoundError"), "ok"])
     }))
 
+  it.effect("of two who remove, one gets it, and two who stop both succeed, wherever the scheduler cuts in", () =>
+    Effect.gen(function*() {
+      for (const budget of [3, 4, 5, 6, 7, 8]) {
+        const runtime = yield* Runtime.make()
+        const both = <A, E extends { readonly _tag: string }>(effect: Effect.Effect<A, E>) =>
+          suspending(budget)(Effect.all([outcome(effect), outcome(effect)], { concurrency: "unbounded" }))
+        yield* runtime.createRecorder("a")
+        assert.deepStrictEqual(yield* both(runtime.stopRecorder("a")), ["ok", "ok"])
+        const removed = yield* both(runtime.removeRecorder("a"))
+        assert.deepStrictEqual(removed.toSorted(), ["RecorderNotFoundError", "ok"])
+      }
+    }))
+
   it.effect("eight creators and eight removers of an id, all at once, leave as many as were created and not removed", () =>
     Effect.gen(function*() {
       const runtime = yield* Runtime.make()
@@ -786,6 +799,27 @@ describe("shutting a runtime down", () => {
       assert.strictEqual(discarded, 1)
       assert.deepStrictEqual(failures.map(({ recorderId }) => recorderId), ["a"])
       assert.strictEqual((Cause.squash(failures[0]!.cause) as Error).message, "reducer 1")
+    }).pipe(Effect.provideService(References.MinimumLogLevel, "None")))
+
+  it.effect("is not failed either by one that had failed before and is being removed; it counts those that were there", () =>
+    Effect.gen(function*() {
+      const runtime = yield* Runtime.make()
+      const releasing = yield* makeGate
+      const recorder = yield* runtime.createRecorder("a", {
+        onStopped: broken,
+        wrap: (base) => Effect.as(Effect.addFinalizer(() => releasing.pass), base)
+      })
+      const removal = yield* fork(outcome(runtime.removeRecorder("a")))
+      yield* releasing.reached
+      assert.strictEqual(yield* statusOf(recorder), "Failure")
+      const shutdown = yield* fork(runtime.shutdown)
+      yield* settle
+      assert.isUndefined(shutdown.pollUnsafe())
+      yield* releasing.open
+      const { failures, recorders } = yield* Fiber.join(shutdown)
+      assert.deepStrictEqual([recorders, failures.map(({ recorderId }) => recorderId)], [1, ["a"]])
+      assert.instanceOf(Cause.squash(failures[0]!.cause), Broken)
+      assert.strictEqual(yield* Fiber.join(removal), "RecorderStopError")
     }).pipe(Effect.provideService(References.MinimumLogLevel, "None")))
 
   it.effect("has one outcome for all callers, those that come later included", () =>
@@ -1167,6 +1201,86 @@ describe("a custom recorder", () => {
       assert.strictEqual(error.message, `Expected all recorders to stop, 1 did not: "a"`)
       assert.deepStrictEqual([released, yield* statusOf(recorder)], [["released"], "Stopped"])
     }).pipe(Effect.provideService(References.MinimumLogLevel, "None")))
+
+  it.effect("has as long for its stop as the recorder under it, and once more", () =>
+    Effect.gen(function*() {
+      const runtime = yield* Runtime.make({ stopTimeout: "10 seconds" })
+      const log: Array<string> = []
+      const late = (text: string) => Effect.andThen(Effect.sleep("7 seconds"), Effect.sync(() => void log.push(text)))
+      const recorder = yield* runtime.createRecorder("a", {
+        metrics: [Hits],
+        onMetricChanged: () => late("change"),
+        onStopped: late("stopped"),
+        wrap: (base) => Effect.succeed(Recorder.decorate(base, { stop: Effect.tap(base.stop, late("written")) }))
+      })
+      recorder.registerEventUnsafe(new Hit({ n: 1 }))
+      const removal = yield* fork(outcome(runtime.removeRecorder("a")))
+      for (let second = 0; second < 21; second++) {
+        yield* settle
+        assert.isUndefined(removal.pollUnsafe())
+        yield* TestClock.adjust("1 second")
+      }
+      yield* settle
+      assert.deepStrictEqual([yield* Fiber.join(removal), log], ["ok", ["change", "stopped", "written"]])
+    }))
+
+  it.effect("is stopped also where the recorder under it was not started, or has failed", () =>
+    Effect.gen(function*() {
+      const runtime = yield* Runtime.make()
+      const stops: Array<string> = []
+      const make = (id: string, members: Partial<Recorder.Handle>) =>
+        runtime.createRecorder(id, {
+          metrics: [throwingAt(1)],
+          onDefect: "fail",
+          wrap: (base) =>
+            Effect.succeed(Recorder.decorate(base, {
+              stop: Effect.andThen(Effect.sync(() => void stops.push(id)), base.stop),
+              ...members
+            }))
+        })
+      yield* make("idle", { start: Effect.void })
+      const failed = yield* make("failed", {})
+      failed.registerEventUnsafe(new Hit({ n: 1 }))
+      yield* failed.flush
+      yield* runtime.removeRecorder("idle")
+      yield* runtime.shutdown
+      assert.deepStrictEqual(stops, ["idle", "failed"])
+    }).pipe(Effect.provideService(References.MinimumLogLevel, "None")))
+
+  it.effect("whose stop throws as it is read is stopped all the same, and reported", () =>
+    Effect.gen(function*() {
+      const runtime = yield* Runtime.make()
+      const recorder = yield* runtime.createRecorder("a", {
+        wrap: (base) =>
+          Effect.succeed(Recorder.decorate(base, {
+            get stop(): never {
+              throw new Broken("stop")
+            },
+            get capture(): never {
+              throw new Broken("capture")
+            }
+          }))
+      })
+      assert.deepStrictEqual(yield* runtime.captures, [])
+      assert.match((yield* Effect.flip(runtime.removeRecorder("a"))).message, /it ended with: stop/)
+      assert.strictEqual(yield* statusOf(recorder), "Stopped")
+    }).pipe(Effect.provideService(References.MinimumLogLevel, "None")))
+
+  it.effect("that removes itself while it ends does not wait for itself", () =>
+    Effect.gen(function*() {
+      for (const id of ["a", "b"]) {
+        const runtime = yield* Runtime.make()
+        const remove = Effect.ignore(runtime.removeRecorder(id))
+        yield* runtime.createRecorder(id, {
+          wrap: (base) =>
+            Effect.as(
+              Effect.addFinalizer(() => id === "a" ? remove : Effect.void),
+              Recorder.decorate(base, { stop: id === "b" ? Effect.tap(base.stop, remove) : base.stop })
+            )
+        })
+        assert.deepStrictEqual((yield* runtime.shutdown).failures, [])
+      }
+    }))
 
   it.effect("that cannot be read is left out of the reads, and logged", () =>
     Effect.gen(function*() {

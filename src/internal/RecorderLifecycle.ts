@@ -13,7 +13,7 @@ import type * as Stream from "effect/Stream"
 import type { Handle, MetricChange, RecorderStatus } from "../Recorder.ts"
 import { ChangeHook } from "./ChangeHook.ts"
 import { type Dispatcher, sliceMs } from "./Dispatcher.ts"
-import { EnclosingHooks, isInside, type RunningHook } from "./EnclosingHooks.ts"
+import { EnclosingHooks, Hook, isInside } from "./EnclosingHooks.ts"
 import { giveWay, now } from "./host.ts"
 import { RecorderCore, type RecorderId, type RecorderOwner } from "./RecorderCore.ts"
 import {
@@ -54,7 +54,7 @@ export class RecorderLifecycle
   private readonly context: Context.Context<never>
   private current: RecorderStatus = virgin
   /** What `onStarting` acquired. */
-  private resources: Scope.Closeable | undefined
+  private resources: { readonly scope: Scope.Closeable; readonly hook: Hook } | undefined
   private startFiber: Fiber.Fiber<unknown, unknown> | undefined
   /** The outcome of the start in progress, or of the last one. */
   private started: Deferred.Deferred<void, RecorderStartError> | undefined
@@ -209,10 +209,11 @@ export class RecorderLifecycle
     }
     this.setStatus({ _tag: "Starting" })
     this.started = Deferred.makeUnsafe()
-    const resources = this.resources = Scope.makeUnsafe()
-    const fiber = this.run(Effect.withSpan(Scope.provide(onStarting, resources), "mvx-metrics.recorder.start", {
+    const { hook, scope } = this.resources = { scope: Scope.makeUnsafe(), hook: new Hook() }
+    const start = Effect.withSpan(Scope.provide(onStarting, scope), "mvx-metrics.recorder.start", {
       attributes: this.annotations
-    }))
+    })
+    const fiber = this.fork(start, this, hook)
     this.startFiber = fiber
     // Not a part of the fiber: whatever ends it, the start ends too.
     fiber.addObserver((exit) => this.endStart(exit))
@@ -374,11 +375,15 @@ export class RecorderLifecycle
     this.teardown = this.run(Effect.gen({ self: this }, function*() {
       const causes: Array<Cause.Cause<unknown>> = []
       let timedOut = false
-      const part = (effect: Effect.Effect<unknown, unknown>) =>
-        Effect.map(this.within(this.run(effect)), (exit) => {
-          if (exit === undefined) timedOut = true
-          else if (Exit.isFailure(exit)) causes.push(exit.cause)
+      const part = (effect: Effect.Effect<unknown, unknown>, hook?: Hook) => {
+        const fiber = this.fork(effect, this, hook)
+        return Effect.map(this.within(fiber), (exit) => {
+          if (exit === undefined) {
+            timedOut = true
+            fiber.interruptUnsafe()
+          } else if (Exit.isFailure(exit)) causes.push(exit.cause)
         })
+      }
       if (startFiber !== undefined) yield* part(Fiber.interrupt(startFiber))
       if (this.core.pending > 0 || this.hook !== undefined) {
         yield* part(Effect.andThen(this.foldAccepted, options.deliver ? this.hookDone : Effect.void))
@@ -396,7 +401,7 @@ export class RecorderLifecycle
       }
       const { resources } = this
       this.resources = undefined
-      if (resources !== undefined) yield* part(Scope.close(resources, Exit.void))
+      if (resources !== undefined) yield* part(Scope.close(resources.scope, Exit.void), resources.hook)
       this.teardown = undefined
       done(timedOut, causes)
     }))
@@ -406,14 +411,12 @@ export class RecorderLifecycle
     return Effect.suspend(() => this.hook?.await(this.core.table.offset) ?? Effect.void)
   }
 
-  /** The exit of a fiber, or `undefined` when it does not end within `stopTimeout`: it is then left behind. */
+  /** The exit of a fiber, or `undefined` when it does not end within `stopTimeout`. */
   within<A, E>(fiber: Fiber.Fiber<A, E>): Effect.Effect<Exit.Exit<A, E> | undefined> {
     return Effect.callback((resume) => {
       const limit = Effect.runForkWith(this.context)(Effect.sleep(this.settings.stopTimeout))
       limit.addObserver((exit) => {
-        if (Exit.isFailure(exit)) return
-        resume(Effect.undefined)
-        fiber.interruptUnsafe()
+        if (Exit.isSuccess(exit)) resume(Effect.undefined)
       })
       fiber.addObserver((exit) => {
         resume(Effect.succeed(exit))
@@ -466,23 +469,20 @@ export class RecorderLifecycle
     return isInside(fiber, this)
   }
 
-  /** Runs an effect in a fiber of the recorder, as one of its hooks, never on the stack of the caller. */
+  /** Runs an effect in a fiber of the recorder, as one of its hooks. */
   private run<A, E>(effect: Effect.Effect<A, E>): Fiber.Fiber<A, E> {
     return this.fork(effect, this)
   }
 
-  /** Runs what the runtime does with the recorder: it may wait for the recorder, and must not wait for the runtime. */
-  runBeside<A, E>(effect: Effect.Effect<A, E>): Fiber.Fiber<A, E> {
-    return this.fork(effect, undefined)
-  }
-
-  private fork<A, E>(effect: Effect.Effect<A, E>, recorder: unknown): Fiber.Fiber<A, E> {
-    const hook: RunningHook = { recorder, dispatcher: this.dispatcher, running: true }
-    const enclosing = [...Context.get(this.context, EnclosingHooks), hook]
-    const context = Context.add(this.context, EnclosingHooks, enclosing)
+  /** Runs an effect in a fiber, never on the stack of the caller. It must not wait for `owner`, nor for the runtime. */
+  fork<A, E>(effect: Effect.Effect<A, E>, owner: object, hook = new Hook()): Fiber.Fiber<A, E> {
+    hook.recorder = owner
+    hook.dispatcher = this.dispatcher
+    const enclosing = Context.get(this.context, EnclosingHooks).filter(({ recorder }) => recorder !== undefined)
+    const context = Context.add(this.context, EnclosingHooks, enclosing.concat(hook))
     const fiber = Effect.runForkWith(context)(Effect.andThen(Effect.yieldNow, effect))
     fiber.addObserver(() => {
-      hook.running = false
+      hook.recorder = hook.dispatcher = undefined
     })
     return fiber
   }

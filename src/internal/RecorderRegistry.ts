@@ -11,12 +11,13 @@ import type { Handle } from "../Recorder.ts"
 import type { CreateError, RecorderOptions } from "../Runtime.ts"
 import type { ChangeHub } from "./ChangeHub.ts"
 import { type Dispatcher, sliceMs, visitStep } from "./Dispatcher.ts"
+import { isInside } from "./EnclosingHooks.ts"
 import { giveWay, now } from "./host.ts"
 import { InvalidOptionError } from "./InvalidOptionError.ts"
 import { MetricNameTakenError, RecorderStopError } from "./RecorderError.ts"
 import { RecorderHandle } from "./RecorderHandle.ts"
 import { nonBlank, type RecorderSettings, settingsOf } from "./RecorderSettings.ts"
-import { RegisteredRecorder } from "./RegisteredRecorder.ts"
+import { RegisteredRecorder, stopCause } from "./RegisteredRecorder.ts"
 import {
   InvalidRecorderIdError,
   RecorderAlreadyExistsError,
@@ -80,12 +81,14 @@ export class RecorderRegistry {
     return total
   }
 
-  get(id: string): Effect.Effect<RegisteredRecorder, RecorderNotFoundError> {
-    return Effect.suspend(() => {
+  /** Finds a recorder and begins what is to be done with it, in one step. */
+  using<A, E>(
+    id: string,
+    f: (recorder: RegisteredRecorder, fiber: Fiber.Fiber<unknown, unknown>) => Effect.Effect<A, E>
+  ): Effect.Effect<A, E | RecorderNotFoundError> {
+    return Effect.withFiber((fiber): Effect.Effect<A, E | RecorderNotFoundError> => {
       const recorder = this.find(id)
-      return recorder === undefined
-        ? Effect.fail(RecorderNotFoundError.of(id))
-        : Effect.succeed(recorder)
+      return recorder === undefined ? Effect.fail(RecorderNotFoundError.of(id)) : f(recorder, fiber)
     })
   }
 
@@ -202,16 +205,15 @@ export class RecorderRegistry {
   }
 
   /** Removes a recorder, once: everybody who calls it gets one outcome. */
-  remove(recorder: RegisteredRecorder): Effect.Effect<void, RecorderStopError> {
-    return Effect.withFiber((fiber) => {
-      const removed = recorder.removed ??= this.beginRemoval(recorder)
-      if (Exit.isExit(removed) && Exit.isSuccess(removed) || recorder.base.isInside(fiber)) return Effect.void
-      return Effect.catchTag(
-        Effect.asVoid(removed),
-        "StopTimeoutError",
-        (error) => Effect.fail(new RecorderStopError({ recorderId: recorder.id, cause: Cause.fail(error) }))
-      )
-    })
+  remove(recorder: RegisteredRecorder, fiber: Fiber.Fiber<unknown, unknown>): Effect.Effect<void, RecorderStopError> {
+    const removed = recorder.removed ??= this.beginRemoval(recorder)
+    const isKnown = Exit.isExit(removed) && Exit.isSuccess(removed)
+    if (isKnown || recorder.base.isInside(fiber) || isInside(fiber, recorder)) return Effect.void
+    return Effect.catchTag(
+      Effect.asVoid(removed),
+      "StopTimeoutError",
+      (error) => Effect.fail(new RecorderStopError({ recorderId: recorder.id, cause: Cause.fail(error) }))
+    )
   }
 
   private beginRemoval(recorder: RegisteredRecorder): NonNullable<RegisteredRecorder["removed"]> {
@@ -227,7 +229,7 @@ export class RecorderRegistry {
   /** Removes a recorder that its scope, or nobody, has. */
   private release(recorder: RegisteredRecorder): Effect.Effect<void> {
     return Effect.catch(
-      this.remove(recorder),
+      Effect.withFiber((fiber) => this.remove(recorder, fiber)),
       (error) =>
         Effect.sync(() => recorder.base.logError("A recorder did not stop cleanly when its scope closed", error.cause))
     )
@@ -254,8 +256,7 @@ export class RecorderRegistry {
     return Effect.gen({ self: this }, function*() {
       const failedBefore: Array<RecorderFailure> = []
       const failedNow: Array<RecorderFailure> = []
-      const ending: Array<{ readonly recorderId: string; readonly ended: RegisteredRecorder["removed"] & {} }> = []
-      const abandoned: Array<RegisteredRecorder["created"] & {}> = []
+      const ending: Array<{ readonly recorderId: string; readonly ended: Effect.Effect<unknown, unknown> }> = []
       let until = now() + sliceMs
       for (const [index, recorder] of this.all.entries()) {
         if (index % visitStep === visitStep - 1 && now() >= until) {
@@ -264,20 +265,20 @@ export class RecorderRegistry {
         }
         const { base, id: recorderId } = recorder
         const status = base.statusUnsafe
-        if ("cause" in status) failedBefore.push({ recorderId, cause: status.cause })
         if (recorder.isAbandoned) {
-          abandoned.push(recorder.created!)
-        } else {
-          const ended = recorder.removed ?? recorder.end()
-          if (!Exit.isExit(ended) || Exit.isFailure(ended)) ending.push({ recorderId, ended })
+          // A creation that fails is not a recorder that does.
+          ending.push({ recorderId, ended: Effect.exit(Deferred.await(recorder.created!)) })
+          continue
         }
+        const ended = recorder.removed ?? recorder.end()
+        if ("cause" in status) {
+          failedBefore.push({ recorderId, cause: status.cause })
+          ending.push({ recorderId, ended: Effect.exit(ended) })
+        } else if (!Exit.isExit(ended) || Exit.isFailure(ended)) ending.push({ recorderId, ended })
       }
-      for (const created of abandoned) yield* Effect.exit(Deferred.await(created))
       for (const { ended, recorderId } of ending) {
         const exit = yield* Effect.exit(ended)
-        if (Exit.isSuccess(exit)) continue
-        const error = Cause.squash(exit.cause)
-        failedNow.push({ recorderId, cause: error instanceof RecorderStopError ? error.cause : exit.cause })
+        if (Exit.isFailure(exit)) failedNow.push({ recorderId, cause: stopCause(exit.cause) })
       }
       return { before: failedBefore, now: failedNow }
     })

@@ -3,9 +3,11 @@ import type * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
+import * as Predicate from "effect/Predicate"
 import * as Scope from "effect/Scope"
 import type { Handle } from "../Recorder.ts"
 import type { CreateError, RecorderOptions } from "../Runtime.ts"
+import { Hook } from "./EnclosingHooks.ts"
 import { InvalidOptionError } from "./InvalidOptionError.ts"
 import { RecorderStartError, RecorderStopError, type StopTimeoutError } from "./RecorderError.ts"
 import type { RecorderHandle } from "./RecorderHandle.ts"
@@ -28,7 +30,7 @@ export class RegisteredRecorder {
   removed: Effect.Effect<unknown, RecorderStopError | StopTimeoutError> | undefined
   private creation: Fiber.Fiber<void, unknown> | undefined
   /** What `wrap` acquired. */
-  private resources: Scope.Closeable | undefined
+  private resources: { readonly scope: Scope.Closeable; readonly hook: Hook } | undefined
   private ended: Effect.Effect<unknown, RecorderStopError | StopTimeoutError> | undefined
 
   constructor(base: RecorderHandle) {
@@ -54,19 +56,25 @@ export class RegisteredRecorder {
         (error) => Effect.fail(new RecorderStartError({ recorderId: this.id, cause: error.cause ?? Cause.fail(error) }))
       )
     )
-    this.creation = base.runBeside(
-      wrap === undefined ? start : Effect.andThen(this.wrap(wrap), start)
-    )
+    if (wrap === undefined) {
+      this.creation = base.fork(start, this)
+    } else {
+      const { hook, scope } = this.resources = { scope: Scope.makeUnsafe(), hook: new Hook() }
+      this.creation = base.fork(Effect.andThen(this.wrap(wrap, scope), start), this, hook)
+    }
     this.creation.addObserver((exit) => {
       this.creation = undefined
       done(exit)
     })
   }
 
-  private wrap(wrap: NonNullable<RecorderOptions<unknown, Scope.Scope>["wrap"]>): Effect.Effect<void, unknown> {
-    return Effect.suspend(() => Scope.provide(wrap(this.base), this.resources = Scope.makeUnsafe())).pipe(
+  private wrap(
+    wrap: NonNullable<RecorderOptions<unknown, Scope.Scope>["wrap"]>,
+    scope: Scope.Scope
+  ): Effect.Effect<void, unknown> {
+    return Effect.suspend(() => Scope.provide(wrap(this.base), scope)).pipe(
       Effect.flatMap((handle) => {
-        if (typeof handle?.registerEventUnsafe !== "function") {
+        if (!isHandle(handle)) {
           return Effect.fail(
             InvalidOptionError.of("wrap", handle, "a function from a recorder to an Effect of a recorder")
           )
@@ -82,7 +90,7 @@ export class RegisteredRecorder {
   end(): Effect.Effect<unknown, RecorderStopError | StopTimeoutError> {
     return this.ended ??= this.resources === undefined && this.creation === undefined
       ? this.base.closeUnsafe()
-      : Fiber.join(this.base.runBeside(this.endAll))
+      : Fiber.join(this.base.fork(this.endAll, this))
   }
 
   /** Each part has `stopTimeout`; one that does not keep to it is interrupted and left behind. */
@@ -90,21 +98,58 @@ export class RegisteredRecorder {
     return Effect.gen({ self: this }, function*() {
       const { base } = this
       const causes: Array<Cause.Cause<unknown>> = []
-      const part = (effect: Effect.Effect<unknown, unknown>) =>
-        Effect.map(base.within(base.runBeside(effect)), (exit = Exit.fail(base.stopTimeoutError)) => {
-          if (Exit.isFailure(exit)) causes.push(exit.cause)
-        })
+      const part = (effect: Effect.Effect<unknown, unknown>, hook?: Hook) => this.part(effect, causes, hook)
       if (this.creation !== undefined) yield* part(Fiber.interrupt(this.creation))
-      if (this.handle !== base && base.statusUnsafe._tag === "Running") {
-        // A custom recorder may hold events back: it hands them over before the recorder under it stops.
-        yield* part(Effect.catchTag(this.handle.stop, "RecorderInvalidStateError", () => Effect.void))
-      }
+      // A custom recorder may hold events back: it hands them over before the recorder under it stops.
+      if (this.handle !== base && !this.isAbandoned) yield* part(this.stopHandle)
       const exit = yield* Effect.exit(base.closeUnsafe())
-      if (Exit.isFailure(exit)) causes.push(exit.cause)
-      if (this.resources !== undefined) yield* part(Scope.close(this.resources, Exit.void))
+      if (Exit.isFailure(exit)) causes.push(stopCause(exit.cause))
+      const { resources } = this
+      if (resources !== undefined) yield* part(Scope.close(resources.scope, Exit.void), resources.hook)
       if (causes.length === 0) return
       const cause = causes.reduce((all, cause) => Cause.combine(all, cause))
       return yield* new RecorderStopError({ recorderId: this.id, cause })
     })
   }
+
+  private get stopHandle(): Effect.Effect<unknown, unknown> {
+    return Effect.catchTag(
+      Effect.suspend(() => this.handle.stop),
+      "RecorderInvalidStateError",
+      () => Effect.void
+    )
+  }
+
+  private part(
+    effect: Effect.Effect<unknown, unknown>,
+    causes: Array<Cause.Cause<unknown>>,
+    hook: Hook | undefined
+  ): Effect.Effect<void> {
+    return Effect.gen({ self: this }, function*() {
+      const { base } = this
+      const fiber = base.fork(effect, this, hook)
+      let exit = yield* base.within(fiber)
+      if (exit === undefined && base.statusUnsafe._tag === "Stopping") {
+        // What it waits for has limits of its own.
+        yield* Effect.exit(base.closeUnsafe())
+        exit = yield* base.within(fiber)
+      }
+      if (exit === undefined) {
+        fiber.interruptUnsafe()
+        causes.push(Cause.fail(base.stopTimeoutError))
+      } else if (Exit.isFailure(exit)) causes.push(stopCause(exit.cause))
+    })
+  }
 }
+
+/** What kept a recorder from stopping. */
+export const stopCause = (cause: Cause.Cause<unknown>): Cause.Cause<unknown> => {
+  const error = Cause.squash(cause)
+  return error instanceof RecorderStopError ? error.cause : cause
+}
+
+/** What the runtime needs of a recorder. */
+const members = ["registerEventUnsafe", "start", "stop", "status", "snapshots", "capture"] as const
+
+const isHandle = (u: unknown): boolean =>
+  Predicate.isObject(u) && members.every((member) => Predicate.hasProperty(u, member))

@@ -77,7 +77,7 @@ export class RuntimeHandle implements Handle {
   }
 
   getRecorder(id: string): ReturnType<Handle["getRecorder"]> {
-    return Effect.map(this.registry.get(id), ({ handle }) => handle)
+    return this.registry.using(id, ({ handle }) => Effect.succeed(handle))
   }
 
   findRecorder(id: string): ReturnType<Handle["findRecorder"]> {
@@ -89,20 +89,25 @@ export class RuntimeHandle implements Handle {
   }
 
   stopRecorder(id: string): ReturnType<Handle["stopRecorder"]> {
-    return Effect.flatMap(
-      this.getRecorder(id),
-      (recorder) =>
-        Effect.flatMap(
-          recorder.status,
-          (status) => status._tag === "Stopped" ? Effect.succeed(status.report) : recorder.stop
+    return this.registry.using(
+      id,
+      ({ handle }) =>
+        Effect.catchTag(
+          handle.stop,
+          "RecorderInvalidStateError",
+          (error) =>
+            Effect.flatMap(
+              handle.status,
+              (status) => status._tag === "Stopped" ? Effect.succeed(status.report) : Effect.fail(error)
+            )
         )
     )
   }
 
   removeRecorder(id: string): ReturnType<Handle["removeRecorder"]> {
-    return Effect.flatMap(
-      this.registry.get(id),
-      (recorder) => Effect.as(this.registry.remove(recorder), recorder.handle)
+    return this.registry.using(
+      id,
+      (recorder, fiber) => Effect.as(this.registry.remove(recorder, fiber), recorder.handle)
     )
   }
 
@@ -168,7 +173,7 @@ export class RuntimeHandle implements Handle {
           }
           all.push(read(base))
         } else {
-          const exit = yield* Effect.exit(readCustom(handle, id))
+          const exit = yield* Effect.exit(Effect.suspend(() => readCustom(handle, id)))
           if (Exit.isSuccess(exit)) all.push(exit.value)
           else base.logError("A custom recorder could not be read", exit.cause)
         }
@@ -191,8 +196,9 @@ export class RuntimeHandle implements Handle {
     this.log(Effect.logDebug("Metrics runtime is shutting down"))
     if (this.current._tag === "Running") this.current = { _tag: "Stopping" }
     this.registry.abandonCreations(Exit.fail(this.invalidState("createRecorder")))
+    const recorders = this.registry.readable.length
     const end = Effect.map(this.registry.endAll, ({ before, now }) => {
-      const report = this.report([...before, ...now])
+      const report = { ...this.report([...before, ...now]), recorders }
       this.hub.end()
       this.dispatcher.close()
       if (this.current._tag === "Stopping") this.current = { _tag: "Closed", report }
@@ -211,8 +217,8 @@ export class RuntimeHandle implements Handle {
   }
 
   private report(failures: ReadonlyArray<RecorderFailure>): ShutdownReport {
-    const { changesSkipped, discarded, folded, recorders } = this.statsUnsafe
-    return { recorders, folded, discarded, changesSkipped, failures }
+    const { changesSkipped, discarded, folded } = this.statsUnsafe
+    return { recorders: this.registry.readable.length, folded, discarded, changesSkipped, failures }
   }
 
   /** The dispatcher has ended without the runtime asking for it. */

@@ -1,11 +1,11 @@
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import type * as Fiber from "effect/Fiber"
-import { EnclosingHooks, type RunningHook } from "./EnclosingHooks.ts"
+import { EnclosingHooks, type Hook } from "./EnclosingHooks.ts"
 import { makeAsyncStorage } from "./host.ts"
 
 /** What fibers inherit, for code that is not in fibers: the hooks inside of which it runs. */
-const storage = makeAsyncStorage<ReadonlyArray<RunningHook>>(globalThis)
+const storage = makeAsyncStorage<ReadonlyArray<Hook>>(globalThis)
 
 /** Calls a function of the user's as a part of the hook that the fiber runs. */
 export const insideHook = <A>(fiber: Fiber.Fiber<unknown, unknown>, f: () => A): A =>
