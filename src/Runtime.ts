@@ -218,7 +218,8 @@ export interface MetricsRuntimeService {
    *
    * **Gotchas**
    *
-   * A stop that fails then is logged at Error: finalizers do not fail.
+   * A stop that fails then is logged at Error: finalizers do not fail. In a scope
+   * that is closed by then, the recorder is stopped and removed at once.
    */
   readonly recorder: <E = never, R = never>(
     id: string,
@@ -267,6 +268,9 @@ export interface MetricsRuntimeService {
    * **Gotchas**
    *
    * Each capture is of one offset; across recorders there is no common point.
+   *
+   * Reads of very many recorders, or of a large backlog, give the event loop back
+   * after 2 ms, and are then asynchronous.
    */
   readonly captures: Effect.Effect<ReadonlyArray<Recorder.RecorderCapture>>
 
@@ -309,6 +313,9 @@ export interface Handle extends MetricsRuntimeService {
    * error names all of them.
    *
    * **Gotchas**
+   *
+   * Without hooks it is complete at once, unless there are very many recorders:
+   * it gives the event loop back after 2 ms.
    *
    * From inside a hook of one of the recorders it only begins the shutdown, and
    * succeeds at once with the report so far. A runtime that has ended in
@@ -365,7 +372,7 @@ export const make = (options: Options = {}): Effect.Effect<Handle, InvalidOption
   Effect.uninterruptible(Effect.gen(function*() {
     const context = yield* Effect.context<never>()
     const runtime = yield* Effect.try({
-      try: () => RuntimeHandle.make(options, context),
+      try: () => new RuntimeHandle(options, context),
       catch: (error) => error as InvalidOptionError
     })
     yield* Effect.addFinalizer(() =>

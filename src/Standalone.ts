@@ -51,7 +51,11 @@ export interface Options {
   readonly overflow?: "fold" | "drop" | "fail" | undefined
   /** What a reducer or a hook that throws does. Default `"isolate"`: it is skipped, counted and logged. */
   readonly onDefect?: "isolate" | "fail" | undefined
-  /** The rest between two batches, in milliseconds. Default 5. */
+  /**
+   * The rest between two batches, in milliseconds, which is how late a change may
+   * reach listeners, and how long a process that forgets the shutdown may go on.
+   * Default 5.
+   */
   readonly linger?: number | undefined
   /** How long each part of a stop may take, in milliseconds. Default 5 000. */
   readonly stopTimeout?: number | undefined
@@ -211,12 +215,12 @@ export interface Recorder {
 export interface Standalone {
   /**
    * Starts the runtime. Rejects with a `ConfigError` for a wrong value in the
-   * environment. Everybody who calls it meanwhile shares one start.
+   * environment; the runtime is then in `Failure` for good. Everybody who calls it meanwhile shares one start.
    */
   readonly start: () => Promise<void>
   /**
-   * Stops all recorders and closes the runtime for good. Everybody who calls it
-   * gets one outcome. Rejects with a `RuntimeShutdownError` that names every
+   * Stops all recorders and closes the runtime for good; listeners have heard of
+   * the last changes then. Everybody who calls it gets one outcome. Rejects with a `RuntimeShutdownError` that names every
    * recorder that did not stop as it should.
    */
   readonly shutdown: () => Promise<ShutdownReport>

@@ -356,6 +356,8 @@ class ModelRecorder {
   private started: Outcome | undefined
   private stopped = new Outcome()
   private closing: Outcome | undefined
+  /** It is going to be closed. */
+  private isRetired = false
   /** The run of `onStarting`. */
   private startRun: "none" | "running" | "interrupted" = "none"
   private isTearingDown = false
@@ -490,7 +492,7 @@ class ModelRecorder {
 
   start(): Outcome {
     if (this.status === "Virgin" || this.status === "Stopped") {
-      if (this.closing !== undefined) return Outcome.of(this.invalidState("start"))
+      if (this.isRetired || this.closing !== undefined) return Outcome.of(this.invalidState("start"))
       this.begin()
     } else if (this.status !== "Starting") {
       return Outcome.of(this.invalidState("start"))
@@ -525,7 +527,7 @@ class ModelRecorder {
   }
 
   terminate(status: "Failure" | "Cancelled", cause: string): void {
-    if (this.hasFailed) return
+    if (this.hasFailed || this.closing?.isKnown === true) return
     const before = this.status
     this.status = status
     this.cause = cause
@@ -649,7 +651,8 @@ class ModelRecorder {
 
   /** With `orReport`, one that has stopped gives its report. */
   stopHandle(orReport = false): Outcome {
-    if (!this.isCustom) return orReport && this.status === "Stopped" ? Outcome.of(this.stoppedText) : this.stop()
+    if (orReport && this.status === "Stopped") return Outcome.of(this.stoppedText)
+    if (!this.isCustom) return this.stop()
     const outcome = new Outcome()
     this.model.customStops.add(outcome)
     this.model.spawn(this.stopCustom(outcome, orReport))
@@ -661,6 +664,7 @@ class ModelRecorder {
   }
 
   end(): Outcome {
+    this.isRetired = true
     if (!this.hasResources && this.creation === "none") return this.close()
     if (this.ending === undefined) {
       this.ending = new Outcome()
@@ -679,7 +683,7 @@ class ModelRecorder {
     }
     if (this.isCustom && !this.isAbandoned) {
       yield this.model.nextTurn
-      const stopped = this.stopHandle()
+      const stopped = this.stopHandle(true)
       yield () => stopped.isKnown
       if (!stopped.text.startsWith("RecorderInvalidStateError") && !stopped.text.startsWith("stopped")) {
         causes.push(causeOf(stopped.text))

@@ -1108,6 +1108,7 @@ describe("a runtime whose dispatcher is interrupted while it shuts down", () => 
       const runtime = yield* Runtime.make({ linger: 0 })
       const stopping = yield* makeGate
       const recorder = yield* runtime.createRecorder("a", { metrics: [Watching], onStopped: stopping.pass })
+      const stopped = yield* runtime.createRecorder("b")
       recorder.registerEventUnsafe(new Hit({ n: 1 }))
       yield* settle
       const shutdown = yield* fork(Effect.flip(runtime.shutdown))
@@ -1115,6 +1116,7 @@ describe("a runtime whose dispatcher is interrupted while it shuts down", () => 
       dispatcher!.interruptUnsafe()
       yield* settle
       assert.deepStrictEqual([yield* statusOfRuntime(runtime), yield* statusOf(recorder)], ["Failure", "Cancelled"])
+      assert.strictEqual(yield* statusOf(stopped), "Stopped")
       yield* stopping.open
       const error = yield* Fiber.join(shutdown)
       assert.strictEqual(error.message, `Expected all recorders to stop, 1 did not: "a"`)
@@ -1265,6 +1267,20 @@ describe("a custom recorder", () => {
       assert.match((yield* Effect.flip(runtime.removeRecorder("a"))).message, /it ended with: stop/)
       assert.strictEqual(yield* statusOf(recorder), "Stopped")
     }).pipe(Effect.provideService(References.MinimumLogLevel, "None")))
+
+  it.effect("cannot be started again while it is being removed", () =>
+    Effect.gen(function*() {
+      const runtime = yield* Runtime.make()
+      const stopping = yield* makeGate
+      const recorder = yield* runtime.createRecorder("a", {
+        wrap: (base) => Effect.succeed(Recorder.decorate(base, { stop: Effect.tap(base.stop, stopping.pass) }))
+      })
+      const removal = yield* fork(runtime.removeRecorder("a"))
+      yield* stopping.reached
+      assert.strictEqual(yield* outcome(recorder.start), "RecorderInvalidStateError")
+      yield* stopping.open
+      yield* Fiber.join(removal)
+    }))
 
   it.effect("that removes itself while it ends does not wait for itself", () =>
     Effect.gen(function*() {

@@ -1,6 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Option } from "effect"
 import { Metric, Recorder, Runtime, Standalone } from "mvx-metrics"
+import { AsyncLocalStorage } from "node:async_hooks"
 import { execFile } from "node:child_process"
 import { fileURLToPath } from "node:url"
 import { BrokenView, Hit, Hits, throwingAt } from "./support.ts"
@@ -126,7 +127,7 @@ describe("a standalone runtime", () => {
       const status = failing.status()
       assert.strictEqual(status._tag === "Failure" && status.error, error)
       assert.match((await rejected(failing.start())).message, /found Failure/)
-      assert.match((await rejected(failing.shutdown())).message, /found Failure/)
+      assert.deepStrictEqual([await failing.shutdown(), failing.status()._tag], [empty, "Failure"])
     } finally {
       for (const key of ["NAMESPACE", "CAPACITY", "OVERFLOW"]) delete process.env[`METRICS_${key}`]
     }
@@ -141,6 +142,7 @@ describe("a standalone runtime", () => {
     assert.strictEqual((await rejected(metrics.createRecorder("a")))._tag, "RecorderAlreadyExistsError")
     assert.strictEqual((await rejected(metrics.createRecorder("")))._tag, "InvalidRecorderIdError")
     assert.strictEqual((await rejected(metrics.createRecorder("b", { capacity: 0 })))._tag, "InvalidOptionError")
+    assert.strictEqual((await rejected(metrics.createRecorder("b", null as any)))._tag, "InvalidOptionError")
     const hook = { onMetricChanged: 1 as any }
     assert.strictEqual((await rejected(metrics.createRecorder("b", hook)))._tag, "InvalidOptionError")
     a.registerEvent(new Hit({ n: 1 }))
@@ -371,6 +373,41 @@ describe("a listener", () => {
     await until(() => report !== undefined)
     assert.deepStrictEqual(await report, { ...empty, recorders: 1, folded: 3 })
     assert.strictEqual(heard, 1)
+  })
+
+  it("has heard of everything when the shutdown is over", async () => {
+    const metrics = await started({ linger: 60_000 })
+    const cache = await metrics.createRecorder("cache", { metrics: [Hits] })
+    let [all, one] = [0, 0]
+    metrics.subscribe(() => all++)
+    cache.subscribe(() => one++)
+    for (let n = 1; n <= 100; n++) cache.registerEvent(new Hit({ n }))
+    await metrics.shutdown()
+    assert.deepStrictEqual([all, one], [100, 100])
+  })
+
+  it("is a part of what subscribed it, not of what happens to fold", async () => {
+    const context = new AsyncLocalStorage<string>()
+    const metrics = await started({ linger: 60_000 })
+    const cache = await metrics.createRecorder("cache", { metrics: [Hits] })
+    const heard: Array<string | undefined> = []
+    let closed: string | undefined
+    context.run("subscriber", () =>
+      metrics.subscribe(async () => {
+        heard.push(context.getStore())
+        await metrics.shutdown()
+        closed = metrics.status()._tag
+      }))
+    // What is folded in this hook is heard while it runs.
+    const other = rejected(metrics.createRecorder("other", {
+      onStarting: () => {
+        context.run("reader", () => cache.registerEvent(new Hit({ n: 1 })) && cache.snapshots())
+        return settled()
+      }
+    }))
+    await until(() => closed !== undefined)
+    assert.deepStrictEqual([heard, closed], [["subscriber"], "Closed"])
+    assert.strictEqual((await other)._tag, "RuntimeInvalidStateError")
   })
 
   it("gives the event loop back between slices, however slow it is", async () => {

@@ -148,8 +148,8 @@ export class MetricTable {
 
   /**
    * Folds `events[start]` up to `events[end - 1]`, or up to the one that failed
-   * the recorder, which then never folds again. `offset` counts along, and is always that of whole events: an
-   * event shows in no metric before it shows in all.
+   * the recorder, which then never folds again. `offset` counts along, and is
+   * always that of whole events: an event shows in no metric before it shows in all.
    */
   fold(events: ReadonlyArray<MetricEvent>, start: number, end: number): void {
     const batchTime = this.clock.currentTimeMillisUnsafe()

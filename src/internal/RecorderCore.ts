@@ -40,7 +40,7 @@ interface Observer {
 const overflowSlice = 256
 
 /** The tag of an event that may not let it be read any more. */
-const tagOf = (event: MetricEvent): string | undefined => {
+const tagIfReadable = (event: MetricEvent): string | undefined => {
   try {
     return event._tag
   } catch {
@@ -70,8 +70,8 @@ const empty: Array<MetricEvent> = []
  * The synchronous heart of a recorder: its queue, the fold, and the read side.
  * It knows nothing of fibers.
  *
- * The queue is two arrays: callers push into `incoming` while `batch` is being
- * folded, and becomes the next batch. `limit` is how long `incoming` may grow
+ * The queue is two arrays: `batch` is being folded, and callers push into
+ * `incoming`, which becomes the next batch. `limit` is how long `incoming` may grow
  * before the caller has to look closer: 0 while the dispatcher does not know
  * that there is work, during a fold, or when events are not accepted; half the
  * capacity while the dispatcher rests, the whole capacity after that. So the
@@ -351,7 +351,7 @@ export class RecorderCore implements Backlog, TableOwner {
 
   reducerFailed(slot: Slot, event: MetricEvent, defect: unknown): boolean {
     const cause = Cause.die(defect)
-    this.countDefect("The reducer of a metric threw", slot.metric.name, tagOf(event), cause)
+    this.countDefect("The reducer of a metric threw", slot.metric.name, tagIfReadable(event), cause)
     if (this.settings.onDefect === "isolate") return true
     this.failure = cause
     return false

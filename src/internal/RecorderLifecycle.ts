@@ -64,6 +64,8 @@ export class RecorderLifecycle
   private teardown: Fiber.Fiber<unknown> | undefined
   /** The outcome of the end for good, which is that of the stop that it took: an exit, where it is known. */
   private closed: Effect.Effect<unknown, RecorderStopError | StopTimeoutError> | undefined
+  /** It is going to be closed, and is not to be started any more. */
+  retired = false
   private statusSubscriptions: ReadonlyArray<Subscription<RecorderStatus>> = nobody
 
   constructor(
@@ -120,7 +122,7 @@ export class RecorderLifecycle
       switch (this.current._tag) {
         case "Virgin":
         case "Stopped":
-          if (this.closed !== undefined) {
+          if (this.retired || this.closed !== undefined) {
             return Effect.fail(this.invalidState("start", "a recorder that is not closed"))
           }
           this.begin()
@@ -164,6 +166,7 @@ export class RecorderLifecycle
 
   /** The dispatcher has ended without its owner asking for it. */
   cancel(exit: Exit.Exit<unknown>): void {
+    if (Exit.isExit(this.closed)) return
     this.terminate({ _tag: "Cancelled", cause: Exit.isFailure(exit) ? exit.cause : Cause.interrupt() })
   }
 
@@ -211,7 +214,9 @@ export class RecorderLifecycle
     this.started = Deferred.makeUnsafe()
     const { hook, scope } = this.resources = { scope: Scope.makeUnsafe(), hook: new Hook() }
     const start = Effect.withSpan(Scope.provide(onStarting, scope), "mvx-metrics.recorder.start", {
-      attributes: this.annotations
+      attributes: this.annotations,
+      // A trace would hold the recorder for as long as what is started in the hook.
+      captureStackTrace: false
     })
     const fiber = this.fork(start, this, hook)
     this.startFiber = fiber
@@ -396,7 +401,8 @@ export class RecorderLifecycle
       const { onStopped } = this.settings
       if (options.onStopped && onStopped !== undefined) {
         yield* part(Effect.withSpan(Effect.scoped(onStopped), "mvx-metrics.recorder.stop", {
-          attributes: this.annotations
+          attributes: this.annotations,
+          captureStackTrace: false
         }))
       }
       const { resources } = this

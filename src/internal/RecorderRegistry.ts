@@ -67,7 +67,7 @@ export class RecorderRegistry {
 
   /** Those that have values: one that is being removed has them until it is gone. */
   get readable(): Array<RegisteredRecorder> {
-    return this.all.filter((recorder) => recorder.state !== "Creating" && !recorder.isAbandoned)
+    return this.all.filter(({ state }) => state === "Live" || state === "Removing")
   }
 
   get ids(): Array<string> {
@@ -185,7 +185,7 @@ export class RecorderRegistry {
 
   /** Undoes a creation. Whoever waits for it hears of the outcome when the id is free again. */
   private abandon(recorder: RegisteredRecorder, outcome: Exit.Exit<never, CreateError>): void {
-    recorder.state = "Removing"
+    recorder.state = "Abandoned"
     this.fork(Effect.map(Effect.exit(recorder.end()), (exit) => {
       if (Exit.isFailure(exit)) {
         recorder.base.logError("A recorder whose creation failed did not stop cleanly", exit.cause)
@@ -265,7 +265,7 @@ export class RecorderRegistry {
         }
         const { base, id: recorderId } = recorder
         const status = base.statusUnsafe
-        if (recorder.isAbandoned) {
+        if (recorder.state === "Abandoned") {
           // A creation that fails is not a recorder that does.
           ending.push({ recorderId, ended: Effect.exit(Deferred.await(recorder.created!)) })
           continue

@@ -20,7 +20,8 @@ import type { RecorderHandle } from "./RecorderHandle.ts"
  * the runtime can end it.
  */
 export class RegisteredRecorder {
-  state: "Creating" | "Live" | "Removing" = "Creating"
+  /** `Abandoned` is one whose creation is being undone. */
+  state: "Creating" | "Live" | "Removing" | "Abandoned" = "Creating"
   readonly base: RecorderHandle
   /** What users get: the recorder, or what `wrap` made of it. */
   handle: Handle
@@ -36,11 +37,6 @@ export class RegisteredRecorder {
   constructor(base: RecorderHandle) {
     this.base = base
     this.handle = base
-  }
-
-  /** Its creation is being undone. */
-  get isAbandoned(): boolean {
-    return this.state === "Removing" && this.removed === undefined
   }
 
   get id(): string {
@@ -82,12 +78,13 @@ export class RegisteredRecorder {
         this.handle = handle
         return Effect.void
       }),
-      Effect.withSpan("mvx-metrics.recorder.wrap", { attributes: this.base.annotations })
+      Effect.withSpan("mvx-metrics.recorder.wrap", { attributes: this.base.annotations }, { captureStackTrace: false })
     )
   }
 
   /** Begins to end the recorder for good, and gives the outcome: an exit, where that is all. */
   end(): Effect.Effect<unknown, RecorderStopError | StopTimeoutError> {
+    this.base.retired = true
     return this.ended ??= this.resources === undefined && this.creation === undefined
       ? this.base.closeUnsafe()
       : Fiber.join(this.base.fork(this.endAll, this))
@@ -101,7 +98,7 @@ export class RegisteredRecorder {
       const part = (effect: Effect.Effect<unknown, unknown>, hook?: Hook) => this.part(effect, causes, hook)
       if (this.creation !== undefined) yield* part(Fiber.interrupt(this.creation))
       // A custom recorder may hold events back: it hands them over before the recorder under it stops.
-      if (this.handle !== base && !this.isAbandoned) yield* part(this.stopHandle)
+      if (this.handle !== base && this.state !== "Abandoned") yield* part(this.stopHandle)
       const exit = yield* Effect.exit(base.closeUnsafe())
       if (Exit.isFailure(exit)) causes.push(stopCause(exit.cause))
       const { resources } = this
@@ -113,11 +110,7 @@ export class RegisteredRecorder {
   }
 
   private get stopHandle(): Effect.Effect<unknown, unknown> {
-    return Effect.catchTag(
-      Effect.suspend(() => this.handle.stop),
-      "RecorderInvalidStateError",
-      () => Effect.void
-    )
+    return Effect.suspend(() => Effect.catchTag(stop(this.handle), "RecorderInvalidStateError", () => Effect.void))
   }
 
   private part(
@@ -140,6 +133,19 @@ export class RegisteredRecorder {
       } else if (Exit.isFailure(exit)) causes.push(stopCause(exit.cause))
     })
   }
+}
+
+/** Stops a recorder. One that is stopped already gives its last report. */
+export const stop = (recorder: Handle): Handle["stop"] => {
+  const reportElse = (otherwise: Handle["stop"]) =>
+    Effect.flatMap(
+      recorder.status,
+      (status) => status._tag === "Stopped" ? Effect.succeed(status.report) : otherwise
+    )
+  // It may stop between the two.
+  return reportElse(
+    Effect.catchTag(recorder.stop, "RecorderInvalidStateError", (error) => reportElse(Effect.fail(error)))
+  )
 }
 
 /** What kept a recorder from stopping. */

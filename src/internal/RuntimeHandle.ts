@@ -25,6 +25,7 @@ import { giveWay, now } from "./host.ts"
 import type { RecorderHandle } from "./RecorderHandle.ts"
 import { RecorderRegistry } from "./RecorderRegistry.ts"
 import { nonBlank, type RecorderSettings, settingsOf } from "./RecorderSettings.ts"
+import { stop } from "./RegisteredRecorder.ts"
 import { type RecorderFailure, RuntimeInvalidStateError, RuntimeShutdownError } from "./RuntimeError.ts"
 import { toStats } from "./StatsTotal.ts"
 
@@ -46,11 +47,8 @@ export class RuntimeHandle implements Handle {
   private outcome: Deferred.Deferred<ShutdownReport, RuntimeShutdownError | RuntimeInvalidStateError> | undefined
 
   /** Throws an `InvalidOptionError`. */
-  static make(options: Options, context: Context.Context<never>): RuntimeHandle {
-    return new RuntimeHandle(runtimeSettingsOf(options), context)
-  }
-
-  private constructor(settings: RecorderSettings & { readonly namespace: string }, context: Context.Context<never>) {
+  constructor(options: Options, context: Context.Context<never>) {
+    const settings = runtimeSettingsOf(options)
     const clock = Context.get(context, Clock.Clock)
     this.namespace = settings.namespace
     this.context = context
@@ -89,19 +87,7 @@ export class RuntimeHandle implements Handle {
   }
 
   stopRecorder(id: string): ReturnType<Handle["stopRecorder"]> {
-    return this.registry.using(
-      id,
-      ({ handle }) =>
-        Effect.catchTag(
-          handle.stop,
-          "RecorderInvalidStateError",
-          (error) =>
-            Effect.flatMap(
-              handle.status,
-              (status) => status._tag === "Stopped" ? Effect.succeed(status.report) : Effect.fail(error)
-            )
-        )
-    )
+    return this.registry.using(id, ({ handle }) => stop(handle))
   }
 
   removeRecorder(id: string): ReturnType<Handle["removeRecorder"]> {

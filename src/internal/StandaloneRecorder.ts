@@ -1,5 +1,6 @@
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
+import * as Predicate from "effect/Predicate"
 import type { MetricEvent } from "../Event.ts"
 import type * as Metric from "../Metric.ts"
 import type { MetricChange, RecorderCapture, RecorderStats, StopReport } from "../Recorder.ts"
@@ -15,9 +16,11 @@ import { Subscription } from "./Subscription.ts"
 export class StandaloneRecorder implements Recorder {
   readonly registerEvent: (event: MetricEvent) => boolean
   private readonly handle: RecorderHandle
+  private readonly listening: Set<unknown>
 
-  constructor(handle: RecorderHandle) {
+  constructor(handle: RecorderHandle, listening: Set<unknown>) {
     this.handle = handle
+    this.listening = listening
     this.registerEvent = handle.registerEventUnsafe
   }
 
@@ -81,7 +84,7 @@ export class StandaloneRecorder implements Recorder {
     const { core } = this.handle
     const subscription = new Subscription<MetricChange>(core.capacity)
     core.subscribe(subscription, core.accepted)
-    const end = listen(subscription, listener)
+    const end = listen(subscription, listener, this.listening)
     return () => {
       end()
       core.unsubscribe(subscription)
@@ -89,15 +92,21 @@ export class StandaloneRecorder implements Recorder {
   }
 }
 
+const isObject: (u: unknown) => boolean = Predicate.isObject
+
 /** The options of a recorder, with effects for promises. Throws an `InvalidOptionError`. */
-export const effectful = (
-  { onMetricChanged, onStarting, onStopped, ...options }: RecorderOptions
-): RuntimeRecorderOptions => ({
-  ...options,
-  onStarting: onStarting && hook("onStarting", onStarting)(),
-  onStopped: onStopped && hook("onStopped", onStopped)(),
-  onMetricChanged: onMetricChanged && hook("onMetricChanged", onMetricChanged)
-})
+export const effectful = (options: RecorderOptions): RuntimeRecorderOptions => {
+  if (!isObject(options)) throw InvalidOptionError.of("options", options, "an object")
+  const { onMetricChanged, onStarting, onStopped, ...others } = options
+  return {
+    ...others,
+    // A custom recorder is made of effects.
+    wrap: undefined,
+    onStarting: onStarting && hook("onStarting", onStarting)(),
+    onStopped: onStopped && hook("onStopped", onStopped)(),
+    onMetricChanged: onMetricChanged && hook("onMetricChanged", onMetricChanged)
+  }
+}
 
 const hook = <Args extends ReadonlyArray<unknown>>(
   option: string,

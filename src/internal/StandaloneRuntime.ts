@@ -9,6 +9,7 @@ import type { Handle, RecorderCapture, StopReport } from "../Recorder.ts"
 import type { RuntimeStats, ShutdownReport as EffectReport } from "../Runtime.ts"
 import type { Listener, Options, Recorder, RecorderOptions, ShutdownReport, Standalone, Status } from "../Standalone.ts"
 import { environment } from "./environment.ts"
+import { giveWay } from "./host.ts"
 import { runPromise } from "./insideHook.ts"
 import type { InvalidOptionError } from "./InvalidOptionError.ts"
 import { checkListener, listen } from "./listen.ts"
@@ -35,6 +36,8 @@ export class StandaloneRuntime implements Standalone {
   private runtime: RuntimeHandle | undefined
   private readonly recorders = new WeakMap<Handle, StandaloneRecorder>()
   private subscribers: ReadonlyArray<Subscriber> = []
+  /** The subscriptions of listeners that may still be called. */
+  private readonly listening = new Set<unknown>()
 
   constructor(options: Options = {}) {
     runtimeSettingsOf(options)
@@ -56,9 +59,10 @@ export class StandaloneRuntime implements Standalone {
   }
 
   shutdown(): Promise<ShutdownReport> {
-    if (this.runtime !== undefined) return runPromise(Effect.map(this.runtime.shutdown, plainReport))
-    if (this.before._tag === "Failure") return runPromise(Effect.fail(this.invalidState("shutdown", "Running")))
-    this.before = { _tag: "Closed", report: noReport }
+    if (this.runtime !== undefined) {
+      return runPromise(Effect.onExit(Effect.map(this.runtime.shutdown, plainReport), () => this.heard))
+    }
+    if (this.before._tag !== "Failure") this.before = { _tag: "Closed", report: noReport }
     this.starting?.interruptUnsafe()
     return Promise.resolve(noReport)
   }
@@ -119,12 +123,19 @@ export class StandaloneRuntime implements Standalone {
   subscribe(listener: Listener): () => void {
     checkListener(listener)
     const { runtime } = this
-    const subscriber: Subscriber = { listener, end: runtime && attach(runtime, listener) }
+    const subscriber: Subscriber = { listener, end: runtime && this.attach(runtime, listener) }
     if (runtime === undefined) this.subscribers = [...this.subscribers, subscriber]
     return () => {
       this.subscribers = this.subscribers.filter((other) => other !== subscriber)
       subscriber.end?.()
     }
+  }
+
+  /** Waits until listeners have heard of the last changes; not from inside a hook, where there may be more to come. */
+  private get heard(): Effect.Effect<void> {
+    return Effect.suspend(() =>
+      this.status()._tag === "Stopping" || this.listening.size === 0 ? Effect.void : Effect.andThen(giveWay, this.heard)
+    )
   }
 
   private begin(): void {
@@ -135,9 +146,8 @@ export class StandaloneRuntime implements Standalone {
       // The environment as it is now: Effect's own provider keeps the one that it saw first.
       Effect.map(environment.parse(ConfigProvider.fromEnv()), (fromEnvironment) => {
         const own = Object.entries(this.options).filter(([, value]) => value !== undefined)
-        const runtime = RuntimeHandle.make({ ...fromEnvironment, ...Object.fromEntries(own) }, Context.empty())
-        for (const subscriber of this.subscribers) subscriber.end = attach(runtime, subscriber.listener)
-        this.subscribers = []
+        const runtime = new RuntimeHandle({ ...fromEnvironment, ...Object.fromEntries(own) }, Context.empty())
+        for (const subscriber of this.subscribers) subscriber.end = this.attach(runtime, subscriber.listener)
         this.runtime = runtime
       })
     ))
@@ -146,6 +156,15 @@ export class StandaloneRuntime implements Standalone {
         this.before = { _tag: "Failure", error: Cause.squash(exit.cause) }
       }
     })
+  }
+
+  private attach({ hub }: RuntimeHandle, listener: Listener): () => void {
+    const subscription = hub.subscribe()
+    const end = listen(subscription, listener, this.listening)
+    return () => {
+      end()
+      hub.unsubscribe(subscription)
+    }
   }
 
   private run<A, E>(operation: string, f: (runtime: RuntimeHandle) => Effect.Effect<A, E>): Promise<A> {
@@ -158,7 +177,9 @@ export class StandaloneRuntime implements Standalone {
   /** There is no `wrap` here: every recorder is the runtime's own. */
   private facade(handle: Handle): StandaloneRecorder {
     let recorder = this.recorders.get(handle)
-    if (recorder === undefined) this.recorders.set(handle, recorder = new StandaloneRecorder(handle as RecorderHandle))
+    if (recorder === undefined) {
+      this.recorders.set(handle, recorder = new StandaloneRecorder(handle as RecorderHandle, this.listening))
+    }
     return recorder
   }
 
@@ -174,16 +195,6 @@ export class StandaloneRuntime implements Standalone {
       expected,
       ...("error" in status ? { cause: Cause.fail(status.error) } : {})
     })
-  }
-}
-
-const attach = (runtime: RuntimeHandle, listener: Listener): () => void => {
-  const { hub } = runtime
-  const subscription = hub.subscribe()
-  const end = listen(subscription, listener)
-  return () => {
-    end()
-    hub.unsubscribe(subscription)
   }
 }
 

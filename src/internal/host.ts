@@ -42,17 +42,29 @@ export interface AsyncStorage<A> {
   readonly getStore: () => A | undefined
 }
 
+interface AsyncHooks {
+  readonly AsyncLocalStorage: {
+    new(): unknown
+    readonly snapshot: () => <A>(f: () => A) => A
+  }
+}
+
 interface StorageHost {
   readonly process?: {
-    readonly getBuiltinModule?:
-      | ((id: "node:async_hooks") => { readonly AsyncLocalStorage: new() => unknown })
-      | undefined
+    readonly getBuiltinModule?: ((id: "node:async_hooks") => AsyncHooks) | undefined
   } | undefined
 }
 
+const asyncHooks = (host: object): AsyncHooks | undefined =>
+  (host as StorageHost).process?.getBuiltinModule?.("node:async_hooks")
+
+/** What runs a function as a part of what runs now. */
+export const asyncContext = (): <A>(f: () => A) => A =>
+  asyncHooks(globalThis)?.AsyncLocalStorage.snapshot() ?? ((f) => f())
+
 /** The `AsyncLocalStorage` of the host; where there is none, what follows an `await` does not have the value. */
 export const makeAsyncStorage = <A>(host: object): AsyncStorage<A> => {
-  const hooks = (host as StorageHost).process?.getBuiltinModule?.("node:async_hooks")
+  const hooks = asyncHooks(host)
   if (hooks !== undefined) return new hooks.AsyncLocalStorage() as AsyncStorage<A>
   let current: A | undefined
   return {

@@ -2,7 +2,7 @@ import * as Effect from "effect/Effect"
 import type { MetricChange } from "../Recorder.ts"
 import type { Listener } from "../Standalone.ts"
 import { sliceMs } from "./Dispatcher.ts"
-import { now } from "./host.ts"
+import { asyncContext, now } from "./host.ts"
 import { InvalidOptionError } from "./InvalidOptionError.ts"
 import type { Subscription } from "./Subscription.ts"
 
@@ -11,36 +11,50 @@ export const checkListener = (listener: unknown): void => {
   if (typeof listener !== "function") throw InvalidOptionError.of("listener", listener, "a function")
 }
 
-/** Calls the listener for what the subscription receives, in slices of time, until that is ended. */
-export const listen = (subscription: Subscription<MetricChange>, listener: Listener): () => void => {
-  let active = true
+/**
+ * Calls the listener for what the subscription receives, in slices of time, until
+ * that is ended. While it may be called, the subscription is in `listening`.
+ */
+export const listen = (
+  subscription: Subscription<MetricChange>,
+  listener: Listener,
+  listening: Set<unknown>
+): () => void => {
+  // Not a part of whatever happens to fold.
+  const inContext = asyncContext()
   let failed = false
   const fail = (error: unknown): void => {
     if (failed) return
     failed = true
     Effect.runFork(Effect.logError("A listener of metric changes failed: further failures of it are not logged", error))
   }
+  const call = (change: MetricChange): void => {
+    try {
+      const result = listener(change)
+      if (typeof (result as PromiseLike<unknown> | undefined)?.then === "function") {
+        ;(result as PromiseLike<unknown>).then(undefined, fail)
+      }
+    } catch (error) {
+      fail(error)
+    }
+  }
   const deliver = (): void => {
     const until = now() + sliceMs
     do {
       const change = subscription.take()
       if (change === undefined) break
-      try {
-        const result = listener(change)
-        if (typeof (result as PromiseLike<unknown> | undefined)?.then === "function") {
-          ;(result as PromiseLike<unknown>).then(undefined, fail)
-        }
-      } catch (error) {
-        fail(error)
-      }
+      call(change)
       // The listener may have ended it.
-      if (!active) return
+      if (!listening.has(subscription)) return
     } while (now() < until)
-    if (!subscription.done) subscription.onReady(deliver)
+    if (subscription.done) listening.delete(subscription)
+    else subscription.onReady(ready)
   }
-  subscription.onReady(deliver)
+  const ready = (): void => inContext(deliver)
+  listening.add(subscription)
+  subscription.onReady(ready)
   return () => {
-    active = false
+    listening.delete(subscription)
     subscription.onReady(undefined)
   }
 }

@@ -6,7 +6,7 @@ import { Hits } from "../support.ts"
 describe("ChangeHub", () => {
   it.effect("has recorders make changes only while somebody is subscribed", () =>
     Effect.gen(function*() {
-      const runtime = RuntimeHandle.make({}, Context.empty())
+      const runtime = new RuntimeHandle({}, Context.empty())
       yield* Effect.addFinalizer(() => Effect.ignore(runtime.shutdown))
       const made = () => runtime.registry.all.map(({ base }) => base.core.table.changes !== undefined)
       yield* runtime.createRecorder("a", { metrics: [Hits] })
