@@ -1,6 +1,6 @@
 /** The events and metrics that the benchmarks share, and a batch fold by hand to compare with. */
 import { Effect, Option, Schema, Scope } from "effect"
-import { Event, Metric, Recorder } from "mvx-metrics"
+import { Event, Metric, Recorder, Runtime } from "mvx-metrics"
 import { deepStrictEqual } from "node:assert"
 
 export class SaveAttempt extends Event.Class<SaveAttempt>()("document_storage.save.attempt", {
@@ -78,6 +78,17 @@ export const makeRecorder = (options?: Partial<Recorder.Options>): Recorder.Hand
     Recorder.make({ entityId: "benchmark", metrics: metrics(1), ...options }),
     Scope.makeUnsafe()
   ))
+
+/** A runtime that lives as long as the process, or until it is shut down. */
+export const makeRuntime = (options?: Runtime.Options): Runtime.Handle =>
+  Effect.runSync(Scope.provide(Runtime.make(options), Scope.makeUnsafe()))
+
+/** So many ids of recorders, as a program has them at hand. */
+export const recorderIds = (count: number): ReadonlyArray<string> => {
+  const ids = Array.from({ length: count }, (_, i) => `connection-${i}`)
+  // Strings are put together when they are first looked at.
+  return Array.from(new Set(ids))
+}
 
 /** What somebody without a recorder writes: a buffer, and a batch fold through the same metrics. */
 export class HandFold {

@@ -11,8 +11,8 @@
 /** What a benchmark found out in one round. */
 export interface Figure {
   readonly name: string
-  /** A ratio, a difference in nanoseconds, or a time in milliseconds. */
-  readonly unit: "x" | "ns" | "ms"
+  /** A ratio, a time, or thousands of bytes. */
+  readonly unit: "x" | "ns" | "us" | "ms" | "kB"
   /** The value should not be above this. */
   readonly limit: number
   readonly value: number
@@ -40,6 +40,12 @@ export const time = (work: () => void): number => {
   const start = performance.now()
   work()
   return (performance.now() - start) * 1e6
+}
+
+/** Processor time of the process so far, all its threads included, in nanoseconds. */
+export const processorTime = (): number => {
+  const { system, user } = process.cpuUsage()
+  return (user + system) * 1e3
 }
 
 /** The next macrotask. */

@@ -21,7 +21,19 @@ const benchmarks: ReadonlyArray<Benchmark> = [
   { name: "changes" },
   { name: "emit" },
   { name: "overflow" },
-  { name: "drain" }
+  { name: "drain" },
+  { name: "create" },
+  { name: "create", args: ["scoped"] },
+  { name: "idle" },
+  { name: "idle", args: ["scoped"] },
+  { name: "shutdown" },
+  { name: "shutdown", args: ["onStopped"] },
+  { name: "roundRobin", args: ["10"] },
+  { name: "roundRobin", args: ["1"] },
+  { name: "roundRobin", args: ["100"] },
+  { name: "neighbour" },
+  { name: "neighbour", args: ["runtime"] },
+  { name: "standalone" }
 ]
 
 const rounds = 7

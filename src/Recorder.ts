@@ -560,7 +560,8 @@ export const make = <R = never>(
  *
  * **Gotchas**
  *
- * Each member is replaced on its own: who changes what becomes of events
+ * Taken are the own members of the object, not those of its class. Each is
+ * replaced on its own: who changes what becomes of events
  * replaces both `registerEvent` and `registerEventUnsafe`. Under `overflow:
  * "drop"` the `registerEvent` of the base succeeds also for what it drops.
  *

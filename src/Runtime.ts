@@ -108,8 +108,10 @@ export interface RecorderOptions<out E = never, R = never> extends Omit<Recorder
    *
    * The runtime hands out what this returns, starts and stops it, and reads its
    * `capture` and `snapshots`. `changes` and `stats` of the runtime are those of
-   * the recorder underneath. What it acquires in its scope is released after the
-   * recorder has stopped, and when the creation fails.
+   * the recorder underneath. Its `stop` is called at the end unless its status is
+   * `Stopped`: also where it has failed, or was never started. What it acquires
+   * in its scope is released after the recorder has stopped, and when the
+   * creation fails.
    */
   readonly wrap?: ((base: Recorder.Handle) => Effect.Effect<Recorder.Handle, E, R>) | undefined
 }
@@ -134,10 +136,10 @@ export type CreateError =
  *
  * **Details**
  *
- * `recorders` is how many recorders there were. The numbers of events and
- * changes are over the whole life of the runtime, removed recorders included.
- * `failures` names every recorder that had failed before or did not stop as it
- * should.
+ * `recorders` is how many recorders there were when it began; `failures` names
+ * those of them that had failed before or did not stop as they should. The
+ * numbers of events and changes are over the whole life of the runtime, removed
+ * recorders included.
  *
  * @category models
  * @since 0.1.0

@@ -521,6 +521,9 @@ describe("reading a runtime", () => {
       for (let n = 0; n < 20_000; n++) yield* runtime.createRecorder(`idle-${n}`, { metrics: [Hits] })
       turns = 0
       assert.strictEqual((yield* runtime.captures).length, 20_001)
+      assert.isAbove(turns, 1)
+      turns = 0
+      assert.strictEqual((yield* runtime.shutdown).recorders, 20_001)
       clearInterval(ticking)
       assert.isAbove(turns, 1)
     }))
@@ -1014,6 +1017,22 @@ describe("from inside a hook", () => {
       yield* until("it has stopped", Effect.map(recorder.status, ({ _tag }) => _tag === "Stopped"))
     }))
 
+  it.effect("of a recorder that was made in a hook, the outer recorder is not waited for", () =>
+    Effect.gen(function*() {
+      const runtime = yield* Runtime.make({ stopTimeout: "1 day" })
+      const reports: Array<number> = []
+      const outer: Recorder.Handle = yield* runtime.createRecorder("outer", {
+        onStopped: Effect.gen(function*() {
+          yield* runtime.createRecorder("inner", {
+            onStopped: Effect.map(Effect.suspend(() => outer.stop), ({ folded }) => void reports.push(folded))
+          })
+          yield* runtime.removeRecorder("inner")
+        })
+      })
+      yield* outer.stop
+      assert.deepStrictEqual(reports, [0])
+    }))
+
   it.effect("another recorder can be created, read, stopped and removed", () =>
     Effect.gen(function*() {
       const runtime = yield* Runtime.make()
@@ -1162,6 +1181,37 @@ describe("a custom recorder", () => {
       // The event that its own stop handed over was taken before the recorder under it stopped.
       assert.deepStrictEqual((yield* removed.snapshot(Hits)).dimensions, { total: 2, last: 9 })
       assert.deepStrictEqual(log, ["wrap", "start", "onStarting", "stop", "onStopped", "release"])
+    }))
+
+  it.effect("is made in a span", () =>
+    Effect.gen(function*() {
+      const runtime = yield* Runtime.make({ namespace: "shop" })
+      const spans: Array<unknown> = []
+      yield* runtime.createRecorder("a", {
+        wrap: (base) =>
+          Effect.map(Effect.orDie(Effect.currentSpan), ({ attributes, name }) => {
+            spans.push(name, Object.fromEntries(attributes))
+            return base
+          })
+      })
+      assert.deepStrictEqual(spans, [
+        "mvx-metrics.recorder.wrap",
+        { "metrics.runtime": "shop", "metrics.recorder": "a" }
+      ])
+    }))
+
+  it.effect("is stopped once, whoever asks for it after that", () =>
+    Effect.gen(function*() {
+      const runtime = yield* Runtime.make()
+      let stops = 0
+      yield* runtime.createRecorder("a", {
+        wrap: (base) =>
+          Effect.succeed(Recorder.decorate(base, { stop: Effect.tap(base.stop, () => Effect.sync(() => stops++)) }))
+      })
+      yield* runtime.stopRecorder("a")
+      yield* runtime.stopRecorder("a")
+      yield* runtime.removeRecorder("a")
+      assert.strictEqual(stops, 1)
     }))
 
   it.effect("may have been started by wrap, or stopped by hand", () =>

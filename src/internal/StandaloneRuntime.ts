@@ -60,7 +60,7 @@ export class StandaloneRuntime implements Standalone {
 
   shutdown(): Promise<ShutdownReport> {
     if (this.runtime !== undefined) {
-      return runPromise(Effect.onExit(Effect.map(this.runtime.shutdown, plainReport), () => this.heard))
+      return runPromise(Effect.onExit(Effect.map(this.runtime.shutdown, plainReport), () => this.untilHeard()))
     }
     if (this.before._tag !== "Failure") this.before = { _tag: "Closed", report: noReport }
     this.starting?.interruptUnsafe()
@@ -132,9 +132,11 @@ export class StandaloneRuntime implements Standalone {
   }
 
   /** Waits until listeners have heard of the last changes; not from inside a hook, where there may be more to come. */
-  private get heard(): Effect.Effect<void> {
+  private untilHeard(): Effect.Effect<void> {
     return Effect.suspend(() =>
-      this.status()._tag === "Stopping" || this.listening.size === 0 ? Effect.void : Effect.andThen(giveWay, this.heard)
+      this.status()._tag === "Stopping" || this.listening.size === 0
+        ? Effect.void
+        : Effect.andThen(giveWay, this.untilHeard())
     )
   }
 
