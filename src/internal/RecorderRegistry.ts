@@ -70,6 +70,13 @@ export class RecorderRegistry {
     return this.all.filter(({ state }) => state === "Live" || state === "Removing")
   }
 
+  /** How many there are to be found. */
+  get size(): number {
+    let size = 0
+    for (const { state } of this.recorders.values()) if (state === "Live") size++
+    return size
+  }
+
   get ids(): Array<string> {
     return this.all.filter(({ state }) => state === "Live").map(({ id }) => id)
   }

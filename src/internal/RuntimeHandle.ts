@@ -133,7 +133,7 @@ export class RuntimeHandle implements Handle {
     return {
       ...stats,
       changesSkipped: stats.changesSkipped + this.hub.skipped,
-      recorders: this.registry.ids.length
+      recorders: this.registry.size
     }
   }
 

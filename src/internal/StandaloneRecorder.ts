@@ -115,11 +115,11 @@ const hook = <Args extends ReadonlyArray<unknown>>(
   if (typeof f !== "function") throw InvalidOptionError.of(option, f, "a function")
   return (...args) =>
     Effect.withFiber((fiber) =>
-      Effect.tryPromise({
-        try: async (signal) => {
-          await insideHook(fiber, () => f(...args, signal))
-        },
-        catch: (error) => error as Error
+      Effect.callback<void, unknown>((resume, signal) => {
+        const run = async (): Promise<void> => {
+          await f(...args, signal)
+        }
+        insideHook(fiber, run).then(() => resume(Effect.void), (error) => resume(Effect.fail(error)))
       })
     )
 }
