@@ -392,6 +392,28 @@ describe("stopping and removing", () => {
       yield* runtime.createRecorder("a")
     }).pipe(Effect.provideService(References.MinimumLogLevel, "None")))
 
+  it.effect("a removal that a reducer begins, in the middle of the fold of a stop, loses no change", () =>
+    Effect.gen(function*() {
+      const runtime = yield* Runtime.make({ linger: "1 hour" })
+      const Removing = Metric.make("cache.removing", {
+        events: [Hit],
+        initial: { total: 0 },
+        reduce: (s, e) => {
+          if (e.n === 3) Effect.runFork(runtime.removeRecorder("a"))
+          return Option.some({ total: s.total + 1 })
+        }
+      })
+      const recorder = yield* runtime.createRecorder("a", { metrics: [Removing] })
+      const changes = yield* fork(Stream.runCollect(recorder.changes))
+      const statuses = yield* fork(Stream.runCollect(recorder.statusChanges))
+      emitAll(recorder, hits(1, 10))
+      yield* recorder.stop
+      assert.strictEqual((yield* Fiber.join(changes)).length, 10)
+      assert.deepStrictEqual((yield* Fiber.join(statuses)).map(({ _tag }) => _tag), ["Running", "Stopping", "Stopped"])
+      yield* settle
+      assert.deepStrictEqual([yield* runtime.captures, yield* statusOf(recorder)], [[], "Stopped"])
+    }))
+
   it.effect("a recorder that is being removed is not found, and shows until it is gone", () =>
     Effect.gen(function*() {
       const runtime = yield* Runtime.make()

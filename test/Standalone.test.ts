@@ -388,10 +388,12 @@ describe("a listener", () => {
 
   it("is a part of what subscribed it, not of what happens to fold", async () => {
     const context = new AsyncLocalStorage<string>()
-    const metrics = await started({ linger: 60_000 })
-    const cache = await metrics.createRecorder("cache", { metrics: [Hits] })
+    const metrics = Standalone.make({ linger: 60_000 })
     const heard: Array<string | undefined> = []
     let closed: string | undefined
+    context.run("early subscriber", () => metrics.subscribe(() => void heard.push(context.getStore())))
+    await metrics.start()
+    const cache = await metrics.createRecorder("cache", { metrics: [Hits] })
     context.run("subscriber", () =>
       metrics.subscribe(async () => {
         heard.push(context.getStore())
@@ -406,7 +408,7 @@ describe("a listener", () => {
       }
     }))
     await until(() => closed !== undefined)
-    assert.deepStrictEqual([heard, closed], [["subscriber"], "Closed"])
+    assert.deepStrictEqual([heard, closed], [["early subscriber", "subscriber"], "Closed"])
     assert.strictEqual((await other)._tag, "RuntimeInvalidStateError")
   })
 

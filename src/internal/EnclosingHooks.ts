@@ -12,6 +12,8 @@ import type * as Fiber from "effect/Fiber"
 export class Hook {
   recorder: object | undefined
   dispatcher: object | undefined
+  /** The one that runs it now. */
+  fiber: Fiber.Fiber<unknown, unknown> | undefined
 }
 
 /**

@@ -348,12 +348,14 @@ export class RecorderLifecycle
         this.end()
     }
     const isStop = before === "Starting" || before === "Running" || before === "Stopping"
-    if (this.teardown === undefined) {
+    // A reducer may close its recorder in the middle of the fold that stops it.
+    const going = this.teardown ?? (before === "Stopping" ? this.run(Effect.exit(this.stopped!)) : undefined)
+    if (going === undefined) {
       this.endClose()
       return isStop ? this.stopped! : Exit.void
     }
     const closed = Deferred.makeUnsafe<unknown, RecorderStopError | StopTimeoutError>()
-    this.teardown.addObserver(() => {
+    going.addObserver(() => {
       this.endClose()
       this.closed = isStop ? this.stopped! : Exit.void
       Deferred.doneUnsafe(closed, this.closed)
@@ -487,8 +489,10 @@ export class RecorderLifecycle
     const enclosing = Context.get(this.context, EnclosingHooks).filter(({ recorder }) => recorder !== undefined)
     const context = Context.add(this.context, EnclosingHooks, enclosing.concat(hook))
     const fiber = Effect.runForkWith(context)(Effect.andThen(Effect.yieldNow, effect))
+    hook.fiber = fiber
     fiber.addObserver(() => {
-      hook.recorder = hook.dispatcher = undefined
+      // A start that was left behind may end while what it acquired is released.
+      if (hook.fiber === fiber) hook.recorder = hook.dispatcher = hook.fiber = undefined
     })
     return fiber
   }

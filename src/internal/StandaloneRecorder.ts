@@ -6,6 +6,7 @@ import type * as Metric from "../Metric.ts"
 import type { MetricChange, RecorderCapture, RecorderStats, StopReport } from "../Recorder.ts"
 import type { RecorderOptions as RuntimeRecorderOptions } from "../Runtime.ts"
 import type { Listener, Recorder, RecorderOptions, RecorderStatus } from "../Standalone.ts"
+import { asyncContext } from "./host.ts"
 import { insideHook, runPromise } from "./insideHook.ts"
 import { InvalidOptionError } from "./InvalidOptionError.ts"
 import { checkListener, listen } from "./listen.ts"
@@ -84,7 +85,7 @@ export class StandaloneRecorder implements Recorder {
     const { core } = this.handle
     const subscription = new Subscription<MetricChange>(core.capacity)
     core.subscribe(subscription, core.accepted)
-    const end = listen(subscription, listener, this.listening)
+    const end = listen(subscription, listener, this.listening, asyncContext())
     return () => {
       end()
       core.unsubscribe(subscription)

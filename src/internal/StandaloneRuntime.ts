@@ -9,7 +9,7 @@ import type { Handle, RecorderCapture, StopReport } from "../Recorder.ts"
 import type { RuntimeStats, ShutdownReport as EffectReport } from "../Runtime.ts"
 import type { Listener, Options, Recorder, RecorderOptions, ShutdownReport, Standalone, Status } from "../Standalone.ts"
 import { environment } from "./environment.ts"
-import { giveWay } from "./host.ts"
+import { asyncContext, giveWay } from "./host.ts"
 import { runPromise } from "./insideHook.ts"
 import type { InvalidOptionError } from "./InvalidOptionError.ts"
 import { checkListener, listen } from "./listen.ts"
@@ -22,6 +22,7 @@ import { StatsTotal, toStats } from "./StatsTotal.ts"
 /** A listener, which may have come before the runtime was started. */
 interface Subscriber {
   readonly listener: Listener
+  readonly inContext: ReturnType<typeof asyncContext>
   end: (() => void) | undefined
 }
 
@@ -123,8 +124,9 @@ export class StandaloneRuntime implements Standalone {
   subscribe(listener: Listener): () => void {
     checkListener(listener)
     const { runtime } = this
-    const subscriber: Subscriber = { listener, end: runtime && this.attach(runtime, listener) }
+    const subscriber: Subscriber = { listener, inContext: asyncContext(), end: undefined }
     if (runtime === undefined) this.subscribers = [...this.subscribers, subscriber]
+    else this.attach(runtime, subscriber)
     return () => {
       this.subscribers = this.subscribers.filter((other) => other !== subscriber)
       subscriber.end?.()
@@ -149,7 +151,7 @@ export class StandaloneRuntime implements Standalone {
       Effect.map(environment.parse(ConfigProvider.fromEnv()), (fromEnvironment) => {
         const own = Object.entries(this.options).filter(([, value]) => value !== undefined)
         const runtime = new RuntimeHandle({ ...fromEnvironment, ...Object.fromEntries(own) }, Context.empty())
-        for (const subscriber of this.subscribers) subscriber.end = this.attach(runtime, subscriber.listener)
+        for (const subscriber of this.subscribers) this.attach(runtime, subscriber)
         this.runtime = runtime
       })
     ))
@@ -160,10 +162,10 @@ export class StandaloneRuntime implements Standalone {
     })
   }
 
-  private attach({ hub }: RuntimeHandle, listener: Listener): () => void {
+  private attach({ hub }: RuntimeHandle, subscriber: Subscriber): void {
     const subscription = hub.subscribe()
-    const end = listen(subscription, listener, this.listening)
-    return () => {
+    const end = listen(subscription, subscriber.listener, this.listening, subscriber.inContext)
+    subscriber.end = () => {
       end()
       hub.unsubscribe(subscription)
     }

@@ -2,7 +2,7 @@ import * as Effect from "effect/Effect"
 import type { MetricChange } from "../Recorder.ts"
 import type { Listener } from "../Standalone.ts"
 import { sliceMs } from "./Dispatcher.ts"
-import { asyncContext, now } from "./host.ts"
+import { type asyncContext, now } from "./host.ts"
 import { InvalidOptionError } from "./InvalidOptionError.ts"
 import type { Subscription } from "./Subscription.ts"
 
@@ -13,15 +13,15 @@ export const checkListener = (listener: unknown): void => {
 
 /**
  * Calls the listener for what the subscription receives, in slices of time, until
- * that is ended. While it may be called, the subscription is in `listening`.
+ * that is ended: in its own context, not as a part of whatever happens to fold.
+ * While it may be called, the subscription is in `listening`.
  */
 export const listen = (
   subscription: Subscription<MetricChange>,
   listener: Listener,
-  listening: Set<unknown>
+  listening: Set<unknown>,
+  inContext: ReturnType<typeof asyncContext>
 ): () => void => {
-  // Not a part of whatever happens to fold.
-  const inContext = asyncContext()
   let failed = false
   const fail = (error: unknown): void => {
     if (failed) return
