@@ -34,7 +34,7 @@
  *
  * @since 0.1.0
  */
-import type * as Cause from "effect/Cause"
+import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
@@ -730,7 +730,8 @@ export const registerEvent = (
  */
 export const emit = (event: MetricEvent): Effect.Effect<void> =>
   Effect.withFiberSucceed((fiber) => {
-    Context.getOrUndefined(fiber.context, Recorder)?.registerEventUnsafe(event)
+    const recorder = Context.getOrUndefined(fiber.context, Recorder)
+    if (recorder !== undefined) hand(recorder, event)
   })
 
 /**
@@ -752,12 +753,16 @@ export const register = (...metrics: ReadonlyArray<Metric.Any>): Effect.Effect<v
     const recorder = Context.getOrUndefined(fiber.context, Recorder)
     if (recorder === undefined) return Effect.void
     return Effect.forEach(metrics, (metric) =>
-      Effect.catch(recorder.registerMetric(metric), (error) => {
-        const logged = refusedMetrics.get(recorder) ?? new Set<string>()
-        if (logged.has(error.message)) return Effect.void
-        refusedMetrics.set(recorder, logged.add(error.message))
-        return Effect.logError("A metric was not registered", error)
-      }), { discard: true })
+      Effect.catchCause(
+        Effect.suspend(() => recorder.registerMetric(metric)),
+        (cause) => {
+          const logged = refusedMetrics.get(recorder) ?? new Set<string>()
+          const reason = String(Cause.squash(cause))
+          if (logged.has(reason)) return Effect.void
+          refusedMetrics.set(recorder, logged.add(reason))
+          return Effect.logError("A metric was not registered", cause)
+        }
+      ), { discard: true })
   })
 
 /**
@@ -836,27 +841,27 @@ export const observe: {
       const recorder = Context.getOrUndefined(fiber.context, Recorder)
       if (recorder === undefined) return self
       const clock = fiber.getRef(Clock.Clock)
-      const hand = (make: () => MetricEvent | undefined): void => {
+      const state = (make: () => MetricEvent | undefined): void => {
         let event: MetricEvent | undefined
         try {
           event = make()
         } catch {
           event = noEvent
         }
-        if (event !== undefined) recorder.registerEventUnsafe(event)
+        if (event !== undefined) hand(recorder, event)
       }
       let startedAt: bigint | undefined
       // The start is stated under the finalizer: interruption cannot come between the two.
       return Effect.onExit(
         Effect.suspend(() => {
           startedAt = clock.currentTimeNanosUnsafe()
-          if (onStart !== undefined) hand(onStart)
+          if (onStart !== undefined) state(onStart)
           return self
         }),
         (exit) => {
           if (startedAt !== undefined && onExit !== undefined) {
             const duration = Duration.nanos(clock.currentTimeNanosUnsafe() - startedAt)
-            hand(() => onExit(exit, duration))
+            state(() => onExit(exit, duration))
           }
           return Effect.void
         }
@@ -868,6 +873,15 @@ export const observe: {
 // -----------------------------------------------------------------------------
 // internals
 // -----------------------------------------------------------------------------
+
+/** Whatever a custom recorder does, it must not change what the code does that it measures. */
+const hand = (recorder: RecorderService, event: MetricEvent): void => {
+  try {
+    recorder.registerEventUnsafe(event)
+  } catch {
+    // The contract is that it does not throw.
+  }
+}
 
 /** The refusals that were logged: once is enough. */
 const refusedMetrics = new WeakMap<object, Set<string>>()

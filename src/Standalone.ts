@@ -49,7 +49,10 @@ export interface Options {
   readonly capacity?: number | undefined
   /** What happens to an event for which there is no room. Default `"fold"`: nothing is lost. */
   readonly overflow?: "fold" | "drop" | "fail" | undefined
-  /** What a reducer or a hook that throws does. Default `"isolate"`: it is skipped, counted and logged. */
+  /**
+   * What a reducer that throws, or a failing `onMetricChanged`, does. Default
+   * `"isolate"`: it is skipped, counted and logged.
+   */
   readonly onDefect?: "isolate" | "fail" | undefined
   /**
    * The rest between two batches, in milliseconds, which is how late a change may
@@ -66,7 +69,9 @@ export interface Options {
  *
  * **Details**
  *
- * Hooks may return promises. The signal of a hook is aborted when it is
+ * Hooks may return promises. A failing `onStarting` fails the creation or the
+ * start, a failing `onStopped` the stop, after which the recorder is in
+ * `Failure` for good. The signal of a hook is aborted when it is
  * interrupted: because the recorder is closed while it starts, or because the
  * hook takes longer than `stopTimeout` at a stop.
  *
@@ -202,7 +207,8 @@ export interface Recorder {
  * **Details**
  *
  * Promises reject, and calls throw, with the typed errors of the `Runtime` and
- * `Recorder` modules: tell them apart by `_tag`.
+ * `Recorder` modules: tell them apart by `_tag`. Their `message` says why; where
+ * they have a `cause`, it is one of Effect's.
  *
  * **Gotchas**
  *

@@ -68,6 +68,10 @@ class Broken extends Error {
 
 const broken = Effect.fail(new Broken("broken"))
 
+const tooLate = (id: string) =>
+  `"${id}" (Recorder "${id}": expected to stop within its stopTimeout, found work left ` +
+  `(folded 0, discarded 0, changes skipped 0))`
+
 describe("creating a recorder", () => {
   it.effect("gives it running, under its trimmed id, which is its entity unless told otherwise", () =>
     Effect.gen(function*() {
@@ -120,6 +124,7 @@ describe("creating a recorder", () => {
       ["metrics", { metrics: Hits }, "InvalidOptionError"],
       ["wrap", { wrap: 1 }, "InvalidOptionError"],
       ["wrapped", { wrap: () => Effect.succeed({}) }, "InvalidOptionError"],
+      ["what wrap returns", { wrap: (base: Recorder.Handle) => base }, "InvalidOptionError"],
       ["entityId", { entityId: " " }, "InvalidOptionError"],
       ["options", null, "InvalidOptionError"],
       ["a metric", { metrics: [Hits, {}] }, "InvalidMetricError"],
@@ -392,27 +397,41 @@ describe("stopping and removing", () => {
       yield* runtime.createRecorder("a")
     }).pipe(Effect.provideService(References.MinimumLogLevel, "None")))
 
-  it.effect("a removal that a reducer begins, in the middle of the fold of a stop, loses no change", () =>
-    Effect.gen(function*() {
-      const runtime = yield* Runtime.make({ linger: "1 hour" })
-      const Removing = Metric.make("cache.removing", {
-        events: [Hit],
-        initial: { total: 0 },
-        reduce: (s, e) => {
-          if (e.n === 3) Effect.runFork(runtime.removeRecorder("a"))
-          return Option.some({ total: s.total + 1 })
-        }
+  it.effect.each(
+    [
+      ["a stop", false],
+      ["a removal", true]
+    ] as const
+  )(
+    "a removal that a reducer begins, in the middle of the fold of %s, loses no change",
+    ([, isRemoval]) =>
+      Effect.gen(function*() {
+        const runtime = yield* Runtime.make({ linger: "1 hour" })
+        const Removing = Metric.make("cache.removing", {
+          events: [Hit],
+          initial: { total: 0 },
+          reduce: (s, e) => {
+            if (e.n === 3) Effect.runFork(Scope.close(scope, Exit.void))
+            return Option.some({ total: s.total + 1 })
+          }
+        })
+        const scope = yield* Scope.make()
+        const recorder = yield* Scope.provide(runtime.recorder("a", { metrics: [Removing] }), scope)
+        const changes = yield* fork(Stream.runCollect(recorder.changes))
+        const statuses = yield* fork(Stream.runCollect(recorder.statusChanges))
+        emitAll(recorder, hits(1, 10))
+        yield* isRemoval ? runtime.removeRecorder("a") : recorder.stop
+        assert.strictEqual((yield* Fiber.join(changes)).length, 10)
+        assert.deepStrictEqual((yield* Fiber.join(statuses)).map(({ _tag }) => _tag), [
+          "Running",
+          "Stopping",
+          "Stopped"
+        ])
+        yield* settle
+        assert.deepStrictEqual([yield* runtime.captures, yield* statusOf(recorder)], [[], "Stopped"])
+        assert.strictEqual((yield* runtime.stats).folded, 10)
       })
-      const recorder = yield* runtime.createRecorder("a", { metrics: [Removing] })
-      const changes = yield* fork(Stream.runCollect(recorder.changes))
-      const statuses = yield* fork(Stream.runCollect(recorder.statusChanges))
-      emitAll(recorder, hits(1, 10))
-      yield* recorder.stop
-      assert.strictEqual((yield* Fiber.join(changes)).length, 10)
-      assert.deepStrictEqual((yield* Fiber.join(statuses)).map(({ _tag }) => _tag), ["Running", "Stopping", "Stopped"])
-      yield* settle
-      assert.deepStrictEqual([yield* runtime.captures, yield* statusOf(recorder)], [[], "Stopped"])
-    }))
+  )
 
   it.effect("a recorder that is being removed is not found, and shows until it is gone", () =>
     Effect.gen(function*() {
@@ -795,7 +814,10 @@ describe("shutting a runtime down", () => {
       yield* settle
       const error = yield* Fiber.join(shutdown)
       assert.strictEqual(error._tag, "RuntimeShutdownError")
-      assert.strictEqual(error.message, `Expected all recorders to stop, 2 did not: "never", "never, sooner"`)
+      assert.strictEqual(
+        error.message,
+        `Expected all recorders to stop, 2 did not: ${tooLate("never")}, ${tooLate("never, sooner")}`
+      )
     }).pipe(Effect.provideService(References.MinimumLogLevel, "None")))
 
   it.effect("names every recorder that did not stop, with its cause, and keeps none from stopping", () =>
@@ -1160,7 +1182,10 @@ describe("a runtime whose dispatcher is interrupted while it shuts down", () => 
       assert.strictEqual(yield* statusOf(stopped), "Stopped")
       yield* stopping.open
       const error = yield* Fiber.join(shutdown)
-      assert.strictEqual(error.message, `Expected all recorders to stop, 1 did not: "a"`)
+      assert.strictEqual(
+        error.message,
+        `Expected all recorders to stop, 1 did not: "a" (All fibers interrupted without error)`
+      )
       assert.strictEqual(yield* statusOfRuntime(runtime), "Failure")
     }).pipe(Effect.provideService(References.MinimumLogLevel, "None")))
 })
@@ -1272,7 +1297,7 @@ describe("a custom recorder", () => {
       yield* TestClock.adjust("5 seconds")
       yield* settle
       const error = yield* Fiber.join(shutdown)
-      assert.strictEqual(error.message, `Expected all recorders to stop, 1 did not: "a"`)
+      assert.strictEqual(error.message, `Expected all recorders to stop, 1 did not: ${tooLate("a")}`)
       assert.deepStrictEqual([released, yield* statusOf(recorder)], [["released"], "Stopped"])
     }).pipe(Effect.provideService(References.MinimumLogLevel, "None")))
 
@@ -1352,6 +1377,31 @@ describe("a custom recorder", () => {
       assert.strictEqual(yield* outcome(recorder.start), "RecorderInvalidStateError")
       yield* stopping.open
       yield* Fiber.join(removal)
+    }))
+
+  it.effect("that throws does not change what the code does that it measures", () =>
+    Effect.gen(function*() {
+      const { layer, lines } = collectLogs()
+      const runtime = yield* Runtime.make()
+      const recorder = yield* runtime.createRecorder("a", {
+        wrap: (base) =>
+          Effect.succeed(Recorder.decorate(base, {
+            registerEventUnsafe: () => {
+              throw new Broken("event")
+            },
+            registerMetric: () => Effect.die(new Broken("metric"))
+          }))
+      })
+      const code = Effect.gen(function*() {
+        yield* Recorder.register(Hits)
+        yield* Recorder.emit(new Hit({ n: 1 }))
+        return yield* Effect.succeed("done")
+      }).pipe(Recorder.observe({ onStart: () => new Hit({ n: 2 }), onExit: () => new Hit({ n: 3 }) }))
+      assert.strictEqual(
+        yield* Effect.provideService(code, Recorder.Recorder, recorder).pipe(Effect.provide(layer)),
+        "done"
+      )
+      assert.deepStrictEqual(lines.map(({ text }) => text), ["Error A metric was not registered"])
     }))
 
   it.effect("that removes itself while it ends does not wait for itself", () =>

@@ -243,6 +243,8 @@ export class RecorderRegistry {
   }
 
   private forget(recorder: RegisteredRecorder): void {
+    // A reducer may have begun the removal once more, in the middle of the fold that it takes.
+    if (this.recorders.get(recorder.id) !== recorder) return
     this.recorders.delete(recorder.id)
     this.past.add(recorder.base.core.totals)
     recorder.base.debug("Recorder removed")

@@ -121,7 +121,7 @@ const durationOf = (option: string, given: unknown): Duration.Duration => {
   }
   // Effect reads NaN as zero.
   if (duration === undefined || Number.isNaN(given) || Duration.isNegative(duration)) {
-    throw InvalidOptionError.of(option, given, "a duration of zero or more")
+    throw InvalidOptionError.of(option, given, `a duration of zero or more, such as "5 millis"`)
   }
   return duration
 }

@@ -68,7 +68,12 @@ export class RegisteredRecorder {
     wrap: NonNullable<RecorderOptions<unknown, Scope.Scope>["wrap"]>,
     scope: Scope.Scope
   ): Effect.Effect<void, unknown> {
-    return Effect.suspend(() => Scope.provide(wrap(this.base), scope)).pipe(
+    return Effect.suspend(() => {
+      const handle: unknown = wrap(this.base)
+      return Effect.isEffect(handle)
+        ? Scope.provide(handle as ReturnType<typeof wrap>, scope)
+        : Effect.fail(InvalidOptionError.of("wrap", handle, "a function from a recorder to an Effect of a recorder"))
+    }).pipe(
       Effect.flatMap((handle) => {
         if (!isHandle(handle)) {
           return Effect.fail(

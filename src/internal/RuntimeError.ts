@@ -119,8 +119,9 @@ export class RuntimeShutdownError extends Schema.TaggedError<RuntimeShutdownErro
   "mvx-metrics/Runtime/RuntimeShutdownError"
 )("RuntimeShutdownError", { failures: Schema.Array(RecorderFailure) }) {
   override get message(): string {
-    const ids = this.failures.map(({ recorderId }) => `"${recorderId}"`)
-    const shown = ids.length > 10 ? [...ids.slice(0, 10), `${ids.length - 10} more`] : ids
-    return `Expected all recorders to stop, ${ids.length} did not: ${shown.join(", ")}`
+    const { length } = this.failures
+    const shown = this.failures.slice(0, 10).map(({ cause, recorderId }) => `"${recorderId}" (${reason(cause)})`)
+    const more = length > shown.length ? [`${length - shown.length} more`] : []
+    return `Expected all recorders to stop, ${length} did not: ${[...shown, ...more].join(", ")}`
   }
 }

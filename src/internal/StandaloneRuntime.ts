@@ -152,6 +152,7 @@ export class StandaloneRuntime implements Standalone {
         const own = Object.entries(this.options).filter(([, value]) => value !== undefined)
         const runtime = new RuntimeHandle({ ...fromEnvironment, ...Object.fromEntries(own) }, Context.empty())
         for (const subscriber of this.subscribers) this.attach(runtime, subscriber)
+        this.subscribers = []
         this.runtime = runtime
       })
     ))
