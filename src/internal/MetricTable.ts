@@ -195,7 +195,7 @@ export class MetricTable {
   private slotsOf(event: MetricEvent): ReadonlyArray<Slot> {
     try {
       const { _tag } = event
-      if (_tag === this.lastTag) return this.lastSlots
+      if (_tag === this.lastTag && this.byTag !== undefined) return this.lastSlots
       const byTag = this.byTag ?? this.route()
       this.lastTag = _tag
       return this.lastSlots = this.routed[byTag.get(_tag) ?? 0]!

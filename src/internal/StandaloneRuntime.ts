@@ -136,7 +136,7 @@ export class StandaloneRuntime implements Standalone {
   /** Waits until listeners have heard of the last changes; not from inside a hook, where there may be more to come. */
   private untilHeard(): Effect.Effect<void> {
     return Effect.suspend(() =>
-      this.status()._tag === "Stopping" || this.listening.size === 0
+      this.status()._tag !== "Closed" || this.listening.size === 0
         ? Effect.void
         : Effect.andThen(giveWay, this.untilHeard())
     )
