@@ -9,7 +9,6 @@ describe("StandaloneRuntime", () => {
     const early = metrics.subscribe(() => {})
     await metrics.start()
     const recorder = await metrics.createRecorder("a", { metrics: [Hits] })
-    // oxlint-disable-next-line dot-notation
     const observed = () => metrics["runtime"]!.registry.find("a")!.base.core.table.changes !== undefined
     assert.isTrue(observed())
     early()
