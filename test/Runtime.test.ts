@@ -612,6 +612,25 @@ describe("reading a runtime", () => {
       assert.strictEqual((yield* runtime.stats).folded, 3)
     }))
 
+  it.effect("and ending it is logged, with its name", () =>
+    Effect.gen(function*() {
+      const { layer, lines } = collectLogs()
+      yield* Effect.gen(function*() {
+        const runtime = yield* Runtime.make({ namespace: "shop" })
+        yield* runtime.captures
+        yield* runtime.snapshots
+        yield* runtime.shutdown
+        yield* settle
+      }).pipe(Effect.provide(layer), Effect.provideService(References.MinimumLogLevel, "Trace"))
+      assert.deepStrictEqual(lines.map(({ text }) => text), [
+        "Trace Read: captures of all recorders",
+        "Trace Read: snapshots of all recorders",
+        "Debug Metrics runtime is shutting down",
+        "Debug Metrics runtime has ended"
+      ])
+      for (const { annotations } of lines) assert.deepStrictEqual(annotations, { "metrics.runtime": "shop" })
+    }))
+
   it.effect("annotates what its recorders log with its name", () =>
     Effect.gen(function*() {
       const { layer, lines } = collectLogs()

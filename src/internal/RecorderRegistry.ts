@@ -13,11 +13,10 @@ import type { ChangeHub } from "./ChangeHub.ts"
 import { type Dispatcher, sliceMs, visitStep } from "./Dispatcher.ts"
 import { isInside } from "./EnclosingHooks.ts"
 import { giveWay, now } from "./host.ts"
-import { InvalidOptionError } from "./InvalidOptionError.ts"
 import { MetricNameTakenError, RecorderStopError } from "./RecorderError.ts"
 import { RecorderHandle } from "./RecorderHandle.ts"
 import { nonBlank, type RecorderSettings, settingsOf } from "./RecorderSettings.ts"
-import { RegisteredRecorder, stopCause } from "./RegisteredRecorder.ts"
+import { invalidWrap, RegisteredRecorder, stopCause } from "./RegisteredRecorder.ts"
 import {
   InvalidRecorderIdError,
   RecorderAlreadyExistsError,
@@ -169,7 +168,7 @@ export class RecorderRegistry {
     const settings = settingsOf(options, this.parts.settings)
     const { wrap } = options
     if (wrap !== undefined && typeof wrap !== "function") {
-      throw InvalidOptionError.of("wrap", wrap, "a function from a recorder to an Effect of a recorder")
+      throw invalidWrap(wrap)
     }
     const entityId = options.entityId === undefined ? recorderId : nonBlank("entityId", options.entityId)
     const base = new RecorderHandle({ recorderId, entityId }, settings, context, dispatcher, clock)

@@ -72,14 +72,10 @@ export class RegisteredRecorder {
       const handle: unknown = wrap(this.base)
       return Effect.isEffect(handle)
         ? Scope.provide(handle as ReturnType<typeof wrap>, scope)
-        : Effect.fail(InvalidOptionError.of("wrap", handle, "a function from a recorder to an Effect of a recorder"))
+        : Effect.fail(invalidWrap(handle))
     }).pipe(
       Effect.flatMap((handle) => {
-        if (!isHandle(handle)) {
-          return Effect.fail(
-            InvalidOptionError.of("wrap", handle, "a function from a recorder to an Effect of a recorder")
-          )
-        }
+        if (!isHandle(handle)) return Effect.fail(invalidWrap(handle))
         this.handle = handle
         return Effect.void
       }),
@@ -152,6 +148,10 @@ export const stop = (recorder: Handle): Handle["stop"] => {
     Effect.catchTag(recorder.stop, "RecorderInvalidStateError", (error) => reportElse(Effect.fail(error)))
   )
 }
+
+/** What was given for `wrap`, or came of it, is of no use. */
+export const invalidWrap = (given: unknown): InvalidOptionError =>
+  InvalidOptionError.of("wrap", given, "a function from a recorder to an Effect of a recorder")
 
 /** What kept a recorder from stopping. */
 export const stopCause = (cause: Cause.Cause<unknown>): Cause.Cause<unknown> => {

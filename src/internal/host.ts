@@ -17,8 +17,7 @@ export const makeImmediate = (host: Host): (f: () => void) => void => {
   if (typeof host.MessageChannel === "function") {
     const { port1, port2 } = new host.MessageChannel()
     const waiting: Array<() => void> = []
-    // `onmessage`, unlike `addEventListener`, also opens the port.
-    // oxlint-disable-next-line unicorn/prefer-add-event-listener
+    // oxlint-disable-next-line unicorn/prefer-add-event-listener -- it does not open the port, as `onmessage` does
     port1.onmessage = () => waiting.shift()?.()
     return (f) => {
       waiting.push(f)
