@@ -9,6 +9,7 @@ export default defineConfig({
   resolve: {
     alias: [
       { find: /^mvx-metrics$/, replacement: new URL("./src/index.ts", import.meta.url).pathname },
+      { find: /^mvx-metrics\/testing$/, replacement: new URL("./src/testing/index.ts", import.meta.url).pathname },
       { find: /^mvx-metrics\/(.*)$/, replacement: new URL("./src/", import.meta.url).pathname + "$1.ts" }
     ]
   },

@@ -41,15 +41,25 @@
  * @since 0.1.0
  */
 import type * as Combiner from "effect/Combiner"
+import * as Effect from "effect/Effect"
 import { dual } from "effect/Function"
 import * as Option from "effect/Option"
 import * as Pipeable from "effect/Pipeable"
 import * as Predicate from "effect/Predicate"
 import * as Schema from "effect/Schema"
+import * as SchemaParser from "effect/SchemaParser"
+import * as SchemaTransformation from "effect/SchemaTransformation"
+import { type Any as AnyDimension, type Builder, builder, isDimension, structOf, type Values } from "./Dimension.ts"
 import type { AnyClass, MetricEvent } from "./Event.ts"
 import { describe as describeValue } from "./internal/describe.ts"
-import { EventMeta } from "./internal/EventMeta.ts"
+import type { FieldsState } from "./internal/dimension/Fields.ts"
+import { filtered, type Fold, foldOf, mapped } from "./internal/dimension/Fold.ts"
+import { MergeConflict, newOwner, nobody } from "./internal/dimension/Kind.ts"
+import type { Struct } from "./internal/dimension/Node.ts"
+import { EventMeta, type Meta } from "./internal/EventMeta.ts"
+import { faultOf, type Instrument, type Instruments } from "./internal/Instrument.ts"
 import { plainCopy } from "./internal/plainCopy.ts"
+import { type FlatInstrument, flatInstruments, type Sample, samplesOf } from "./internal/Sample.ts"
 import { tagOf } from "./internal/tagOf.ts"
 
 const TypeId = "~mvx-metrics/Metric"
@@ -81,6 +91,21 @@ export interface Metric<out Name extends string, in Event, in out State, out Dim
   readonly combine: Combiner.Combiner<State> | undefined
   readonly state: Schema.Codec<State, unknown> | undefined
   readonly version: number
+  /** @internal */
+  readonly measures: Measures | undefined
+}
+
+/**
+ * What a metric made of dimensions has beside its definition.
+ *
+ * @internal
+ */
+export interface Measures {
+  readonly root: Struct
+  /** The reducer in two halves, which can also change a state in place. */
+  readonly fold: Fold
+  /** For the fold of a recorder; folds in the middle of it use others. */
+  readonly registers: unknown
 }
 
 /**
@@ -91,54 +116,11 @@ export interface Metric<out Name extends string, in Event, in out State, out Dim
  */
 export type Any = Metric<string, any, any, any>
 
-/**
- * What a reducer and a view are told beside their arguments.
- *
- * **Details**
- *
- * For a reducer, `time` is the event's own numeric field `time` where it has
- * one, else the time at which its batch was folded; for a view it is the time of
- * the read. Unix milliseconds.
- *
- * **Gotchas**
- *
- * The object is valid during the call only: keep `meta.time`, not `meta`.
- *
- * @category models
- * @since 0.1.0
- */
-export interface Meta {
-  readonly time: number
-}
+export type { Meta } from "./internal/EventMeta.ts"
 
-/**
- * The kinds of instruments, in the terms of OpenTelemetry: a `counter` only
- * grows, an `upDownCounter` may fall, a `gauge` is a current value, a
- * `histogram` a distribution.
- *
- * @category models
- * @since 0.1.0
- */
-export type InstrumentKind = typeof instrumentKinds[number]
+export type { Instrument, InstrumentKind, Instruments, Quantity } from "./internal/Instrument.ts"
 
-/**
- * How a dimension is published: its kind and, in UCUM notation, its unit.
- *
- * @category models
- * @since 0.1.0
- */
-export interface Instrument {
-  readonly kind: InstrumentKind
-  readonly unit?: string | undefined
-}
-
-/**
- * The instruments of a metric, by dimension.
- *
- * @category models
- * @since 0.1.0
- */
-export type Instruments = Readonly<Record<string, Instrument>>
+export type { FlatInstrument, Sample } from "./internal/Sample.ts"
 
 /**
  * The current view of one metric: plain, frozen data.
@@ -215,6 +197,55 @@ export interface Definition<Event, State, Dimensions> {
   readonly state?: Schema.Codec<NoInfer<State>, unknown> | undefined
   /** The version of the stored state; 1 unless given. */
   readonly version?: number | undefined
+}
+
+/**
+ * The state of a metric made of dimensions: opaque, immutable.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface DimensionsState {
+  readonly "~mvx-metrics/Metric/DimensionsState": unique symbol
+}
+
+/**
+ * A state as it is stored.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface StoredState<out Name extends string = string> {
+  readonly metric: Name
+  readonly version: number
+  readonly state: Schema.Json
+}
+
+/**
+ * The options of {@link fromDimensions}.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface DimensionsOptions {
+  readonly description?: string | undefined
+  /** The version of the stored state; 1 unless given. */
+  readonly version?: number | undefined
+}
+
+/**
+ * Two states of a metric cannot become one, or have no difference.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
+export class MetricMergeError extends Schema.TaggedError<MetricMergeError>("mvx-metrics/Metric/MetricMergeError")(
+  "MetricMergeError",
+  { name: Schema.String, reason: Schema.String, cause: Schema.optionalKey(Schema.Defect()) }
+) {
+  override get message(): string {
+    return `Metric ${JSON.stringify(this.name)}: ${this.reason}`
+  }
 }
 
 /**
@@ -338,9 +369,7 @@ export const make: {
     throw InvalidMetricError.of(name, combine, "`combine` to be a Combiner")
   }
   if (state !== undefined && !Schema.isSchema(state)) throw InvalidMetricError.of(name, state, "`state` to be a Schema")
-  if (!Number.isInteger(version) || version < 1) {
-    throw InvalidMetricError.of(name, version, "`version` to be a positive integer")
-  }
+  checkVersion(name, version)
   const view = dimensions ?? ((state: unknown) => state)
   return construct({
     name,
@@ -352,7 +381,129 @@ export const make: {
     instruments: checkInstruments(name, definition.instruments, shapeOf(name, view, initial)),
     combine,
     state,
-    version
+    version,
+    measures: undefined
+  })
+}
+
+/**
+ * Defines a metric of ready-made dimensions.
+ *
+ * **When to use**
+ *
+ * Use for the measurements of every day: counts, sums, means, histograms, by
+ * labels or not. A measurement of your own is stated with {@link make}.
+ *
+ * **Details**
+ *
+ * The callback is given a builder for dimensions of these events, and returns
+ * them by name. The result is a metric as any other, whose states can also be
+ * merged, stored and published.
+ *
+ * An event counts for all dimensions or for none: when a selector throws, the
+ * metric stays as it was. An event that no dimension counts, because of `when`,
+ * is ignored.
+ *
+ * Throws an `InvalidMetricError` when the name is blank, when there is no
+ * dimension, or when two dimensions have one name once nested names are joined
+ * with a dot; an `InvalidOptionError` when an option of a dimension is wrong.
+ *
+ * **Gotchas**
+ *
+ * Classes of `Data.TaggedClass` have no readable tag: name the tag, and annotate
+ * the builder, as `(d: Dimension.Builder<MyEvent>) => ...`.
+ *
+ * The state is opaque: read it through {@link snapshot} or {@link samples}.
+ *
+ * **Example** (One fact, three answers)
+ *
+ * ```ts
+ * import { Event, Metric } from "mvx-metrics"
+ * import { Schema } from "effect"
+ *
+ * class Request extends Event.Class<Request>()("http.request", {
+ *   method: Schema.Literals(["GET", "POST"]),
+ *   durationMs: Schema.Finite
+ * }) {}
+ *
+ * const Requests = Metric.fromDimensions("http.requests", [Request], (d) => ({
+ *   total: d.count(),
+ *   slow_total: d.count({ when: (e) => e.durationMs > 100 }),
+ *   by_method: d.by("method", (e) => e.method, d.max((e) => e.durationMs, { unit: "ms" }))
+ * }))
+ *
+ * const state = Metric.fold(Requests, [
+ *   new Request({ method: "GET", durationMs: 20 }),
+ *   new Request({ method: "GET", durationMs: 120 })
+ * ])
+ *
+ * Metric.samples(Requests, state).map(({ dimension, kind, labels, value }) => ({ dimension, kind, labels, value }))
+ * // => [
+ * //   { dimension: "total", kind: "counter", labels: {}, value: 2 },
+ * //   { dimension: "slow_total", kind: "counter", labels: {}, value: 1 },
+ * //   { dimension: "by_method", kind: "gauge", labels: { method: "GET" }, value: 120 }
+ * // ]
+ * ```
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const fromDimensions: {
+  <
+    const Name extends string,
+    const Sources extends ReadonlyArray<EventSource>,
+    const Dimensions extends Readonly<Record<string, AnyDimension>>
+  >(
+    name: Name,
+    events: Sources,
+    f: (d: Builder<SourceEvent<Sources[number]>>) => Dimensions,
+    options?: DimensionsOptions
+  ): Metric<Name, SourceEvent<Sources[number]>, DimensionsState, Values<Dimensions>>
+  <
+    const Name extends string,
+    Event extends MetricEvent,
+    const Dimensions extends Readonly<Record<string, AnyDimension>>
+  >(
+    name: Name,
+    events: ReadonlyArray<Event["_tag"]> | undefined,
+    f: (d: Builder<Event>) => Dimensions,
+    options?: DimensionsOptions
+  ): Metric<Name, Event, DimensionsState, Values<Dimensions>>
+} = (
+  name: string,
+  events: ReadonlyArray<EventSource> | undefined,
+  f: (d: Builder<any>) => Readonly<Record<string, AnyDimension>>,
+  { description, version = 1 }: DimensionsOptions = {}
+): Metric<any, any, any, any> => {
+  checkName(name)
+  checkFunction(name, "fromDimensions", f)
+  checkVersion(name, version)
+  const tags = events === undefined ? undefined : tagsOf(name, events)
+  const dimensions = f(builder<any>())
+  if (!isPlainRecord(dimensions) || Object.keys(dimensions).length === 0) {
+    throw InvalidMetricError.of(name, dimensions, "the function to return a record of dimensions")
+  }
+  for (const [dimension, given] of Object.entries(dimensions)) {
+    if (!isDimension(given)) {
+      throw InvalidMetricError.of(name, given, `"${dimension}" to be a dimension, such as d.count()`)
+    }
+  }
+  const root = structOf(dimensions)
+  const instruments = (root.instrument as { readonly dimensions: Instruments }).dimensions
+  checkDistinct(name, instruments)
+  const fold = foldOf(root)
+  return construct({
+    name,
+    description,
+    tags,
+    initial: root.initial,
+    reduce: (state, event, meta) => Option.fromUndefinedOr(fold.step(state, event, meta, nobody)),
+    dimensions: (state, meta) => root.view(state, meta.time),
+    instruments: Object.freeze(instruments),
+    combine: { combine: (a, b) => root.merge(a, b, nobody) },
+    state: root.codec,
+    version,
+    measures: measuresOf(root, fold)
   })
 }
 
@@ -404,6 +555,7 @@ export const fold: {
   (self: Any, events: Iterable<MetricEvent>, options?: { readonly time?: number | undefined }): unknown => {
     const tags = self.tags === undefined ? undefined : new Set(self.tags)
     const meta = new EventMeta(options?.time ?? 0)
+    if (self.measures !== undefined) return foldInPlace(self.initial, self.measures.fold, events, tags, meta)
     let state = self.initial
     for (const event of events) {
       if (tags !== undefined && !tags.has(event._tag)) continue
@@ -449,6 +601,234 @@ export const snapshot: {
 )
 
 /**
+ * How the quantities of a metric are published, by dimension; names of nested
+ * dimensions are joined with a dot.
+ *
+ * **Details**
+ *
+ * A number without an instrument is a counter where its name is `total` or ends
+ * in `_total`, else a gauge.
+ *
+ * **Example** (Kinds and units)
+ *
+ * ```ts
+ * import { Metric } from "mvx-metrics"
+ *
+ * const Uploads = Metric.fromDimensions("uploads", ["upload"], (d) => ({
+ *   total: d.count(),
+ *   by_user: d.by({ user: () => "a" }, d.struct({ bytes: d.sum(() => 1, { unit: "By" }) }))
+ * }))
+ *
+ * Metric.instruments(Uploads)
+ * // => {
+ * //   total: { kind: "counter", labels: [] },
+ * //   "by_user.bytes": { kind: "counter", unit: "By", labels: ["user"] }
+ * // }
+ * ```
+ *
+ * @category publishing
+ * @since 0.1.0
+ */
+export const instruments = (self: Any): Readonly<Record<string, FlatInstrument>> =>
+  flatInstruments(self.instruments, shapeOf(self.name, self.dimensions, self.initial))
+
+/**
+ * What a state shows, flattened into numbers and distributions with their kind,
+ * unit and labels: what exporters publish.
+ *
+ * **Details**
+ *
+ * A value that is not there yet (`undefined`) has no sample, and neither have
+ * texts and other things that are not numbers. The series of the events beyond
+ * the limit of a label has the label `otel.metric.overflow="true"` in place of
+ * its own. `time` (default 0) is what the view sees as `meta.time`. A view that
+ * throws throws here.
+ *
+ * @category publishing
+ * @since 0.1.0
+ */
+export const samples: {
+  <State>(
+    state: State,
+    options?: { readonly time?: number | undefined }
+  ): <Name extends string, Event, Dimensions>(
+    self: Metric<Name, Event, State, Dimensions>
+  ) => ReadonlyArray<Sample>
+  <Name extends string, Event, State, Dimensions>(
+    self: Metric<Name, Event, State, Dimensions>,
+    state: NoInfer<State>,
+    options?: { readonly time?: number | undefined }
+  ): ReadonlyArray<Sample>
+} = dual(
+  (args) => isMetric(args[0]),
+  (self: Any, state: unknown, options?: { readonly time?: number | undefined }): ReadonlyArray<Sample> =>
+    samplesOf(self.instruments, self.dimensions(state, { time: options?.time ?? 0 }) as object)
+)
+
+/**
+ * Returns `true` when two states of the metric can become one: it is made of
+ * dimensions, or was given a `combine`.
+ *
+ * @category merging
+ * @since 0.1.0
+ */
+export const canMerge = (self: Any): boolean => self.combine !== undefined
+
+/**
+ * Makes one state of two, as if one recorder had folded the events of both.
+ *
+ * **When to use**
+ *
+ * Use to sum up what several recorders, threads or hosts have measured.
+ *
+ * **Details**
+ *
+ * How faithful that is depends on the dimensions: see `Dimension.merging`.
+ * Throws a `MetricMergeError` when the metric has no way to merge, and when the
+ * states do not fit together, such as histograms with different boundaries.
+ *
+ * **Example** (Two hosts)
+ *
+ * ```ts
+ * import { Metric } from "mvx-metrics"
+ *
+ * const Hits = Metric.fromDimensions("cache.hits", ["cache.hit"], (d) => ({ total: d.count() }))
+ *
+ * const one = Metric.fold(Hits, [{ _tag: "cache.hit" }])
+ * const other = Metric.fold(Hits, [{ _tag: "cache.hit" }, { _tag: "cache.hit" }])
+ *
+ * Metric.snapshot(Hits, Metric.merge(Hits, one, other)).dimensions // => { total: 3 }
+ * ```
+ *
+ * @category merging
+ * @since 0.1.0
+ */
+export const merge: {
+  <State>(a: State, b: State): <Name extends string, Event, Dimensions>(
+    self: Metric<Name, Event, State, Dimensions>
+  ) => State
+  <Name extends string, Event, State, Dimensions>(
+    self: Metric<Name, Event, State, Dimensions>,
+    a: NoInfer<State>,
+    b: NoInfer<State>
+  ): State
+} = dual(3, (self: Any, a: unknown, b: unknown): unknown => {
+  const { combine } = self
+  if (combine === undefined) throw unmergeable(self)
+  return merging(self, () => combine.combine(a, b))
+})
+
+/**
+ * What happened between two states of one recorder, as a state: merged with
+ * `earlier` it is `later`.
+ *
+ * **When to use**
+ *
+ * Use for deltas: what was counted since the last report.
+ *
+ * **Details**
+ *
+ * Counts, sums, means, variances and histograms have a difference; the smallest
+ * and greatest value in them, and gauges, are as they are in `later`. Where
+ * `later` has counted less than `earlier`, it began anew meanwhile, and the
+ * difference is `later` itself.
+ *
+ * Throws a `MetricMergeError` when the metric is not made of dimensions, and
+ * when the states do not fit together.
+ *
+ * **Example** (Since the last report)
+ *
+ * ```ts
+ * import { Metric } from "mvx-metrics"
+ *
+ * const Hits = Metric.fromDimensions("cache.hits", ["cache.hit"], (d) => ({ total: d.count() }))
+ *
+ * const earlier = Metric.fold(Hits, [{ _tag: "cache.hit" }])
+ * const later = Metric.fold(Hits, [{ _tag: "cache.hit" }, { _tag: "cache.hit" }, { _tag: "cache.hit" }])
+ *
+ * Metric.snapshot(Hits, Metric.diff(Hits, later, earlier)).dimensions // => { total: 2 }
+ * ```
+ *
+ * @category merging
+ * @since 0.1.0
+ */
+export const diff: {
+  <State>(later: State, earlier: State): <Name extends string, Event, Dimensions>(
+    self: Metric<Name, Event, State, Dimensions>
+  ) => State
+  <Name extends string, Event, State, Dimensions>(
+    self: Metric<Name, Event, State, Dimensions>,
+    later: NoInfer<State>,
+    earlier: NoInfer<State>
+  ): State
+} = dual(3, (self: Any, later: any, earlier: any): unknown => {
+  const { measures } = self
+  if (measures === undefined) {
+    throw new MetricMergeError({
+      name: self.name,
+      reason: "expected a metric made of dimensions, found one with a reducer"
+    })
+  }
+  return merging(self, () => measures.root.diff(later, earlier))
+})
+
+/**
+ * How a state of the metric is stored and shipped: as JSON, together with the
+ * metric's name and version.
+ *
+ * **Details**
+ *
+ * The stored form is `{ metric, version, state }`. A stored state of another
+ * metric, another version or another shape fails with a `SchemaError` that says
+ * what was expected and what was found.
+ *
+ * Throws an `InvalidMetricError` when the metric was not given a `state` schema
+ * and is not made of dimensions.
+ *
+ * **Example** (Storing a state)
+ *
+ * ```ts
+ * import { Metric } from "mvx-metrics"
+ * import { Schema } from "effect"
+ *
+ * const Hits = Metric.fromDimensions("cache.hits", ["cache.hit"], (d) => ({ total: d.count() }))
+ * const codec = Metric.codec(Hits)
+ *
+ * const stored = Schema.encodeSync(codec)(Metric.fold(Hits, [{ _tag: "cache.hit" }]))
+ * JSON.stringify(stored) // => '{"metric":"cache.hits","version":1,"state":{"dimensions":{"total":1},"skipped":0}}'
+ *
+ * const state = Schema.decodeUnknownSync(codec)(JSON.parse(JSON.stringify(stored)))
+ * Metric.snapshot(Hits, state).dimensions // => { total: 1 }
+ * ```
+ *
+ * @category storing
+ * @since 0.1.0
+ */
+export const codec = <Name extends string, Event, State, Dimensions>(
+  self: Metric<Name, Event, State, Dimensions>
+): Schema.Codec<State, StoredState<Name>> => {
+  const { name, state, version } = self
+  if (state === undefined) {
+    throw InvalidMetricError.of(name, state, "`state` to be a Schema, or the metric to be made of dimensions")
+  }
+  const Stored = Schema.Struct({
+    metric: Schema.Literal(name),
+    version: Schema.Literal(version),
+    state: Schema.toCodecJson(state)
+  })
+  // An issue that reports its input says what was found.
+  const decode = SchemaParser.decodeUnknownEffect(Stored, { reportInput: true })
+  const encode = SchemaParser.encodeEffect(Stored, { reportInput: true })
+  return Schema.Unknown.pipe(Schema.decodeTo(
+    Schema.toType(state),
+    SchemaTransformation.transformEffect({
+      decode: (stored: unknown) => Effect.map(decode(stored), ({ state }) => state as any),
+      encode: (state: any) => encode({ metric: name, version, state })
+    })
+  )) as unknown as Schema.Codec<State, StoredState<Name>>
+}
+
+/**
  * Counts only the events for which the predicate holds.
  *
  * **Example** (Counting failures only)
@@ -483,9 +863,11 @@ export const filter: {
   2,
   (self: Any, predicate: (event: unknown) => boolean): Any => {
     checkFunction(self.name, "filter", predicate)
+    const { measures } = self
     return construct({
       ...self,
-      reduce: (state, event, meta) => predicate(event) ? self.reduce(state, event, meta) : Option.none()
+      reduce: (state, event, meta) => predicate(event) ? self.reduce(state, event, meta) : Option.none(),
+      measures: measures && measuresOf(measures.root, filtered(measures.fold, predicate))
     })
   }
 )
@@ -561,13 +943,16 @@ export const mapEvent: {
     }
   ): Any => {
     checkFunction(self.name, "mapEvent", f)
+    const { measures } = self
+    const map = (event: MetricEvent, meta: Meta): readonly [MetricEvent, Meta] => {
+      const inner = f(event)
+      return [inner, "time" in inner ? new EventMeta(meta.time, inner) : meta]
+    }
     return construct({
       ...self,
       tags: events === undefined ? undefined : tagsOf(self.name, events),
-      reduce: (state, event, meta) => {
-        const inner = f(event)
-        return self.reduce(state, inner, "time" in inner ? new EventMeta(meta.time, inner) : meta)
-      }
+      reduce: (state, event, meta) => self.reduce(state, ...map(event, meta)),
+      measures: measures && measuresOf(measures.root, mapped(measures.fold, map))
     })
   }
 )
@@ -662,8 +1047,6 @@ export const describe: {
 // internals
 // -----------------------------------------------------------------------------
 
-const instrumentKinds = ["counter", "upDownCounter", "gauge", "histogram"] as const
-
 const Proto = { [TypeId]: TypeId, ...Pipeable.Prototype }
 
 const construct = (fields: Omit<Any, typeof TypeId | "pipe">): Any =>
@@ -672,6 +1055,12 @@ const construct = (fields: Omit<Any, typeof TypeId | "pipe">): Any =>
 const checkName = (name: unknown): void => {
   if (typeof name !== "string" || name.trim() === "") {
     throw InvalidMetricError.of(undefined, name, "the name to be a non-blank string")
+  }
+}
+
+const checkVersion = (name: string, version: unknown): void => {
+  if (!Number.isInteger(version) || (version as number) < 1) {
+    throw InvalidMetricError.of(name, version, "`version` to be a positive integer")
   }
 }
 
@@ -720,46 +1109,65 @@ const checkInstruments = (
   if (instruments === undefined) return Object.freeze({})
   if (!isPlainRecord(instruments)) throw InvalidMetricError.of(name, instruments, "`instruments` to be a record")
   const entries = Object.entries(instruments).filter(([, instrument]) => instrument !== undefined)
-  for (const [dimension, instrument] of entries) checkInstrument(name, dimension, instrument, shape)
+  for (const [dimension, instrument] of entries) {
+    if (shape !== undefined && !Object.hasOwn(shape, dimension)) {
+      throw InvalidMetricError.of(
+        name,
+        dimension,
+        `\`instruments\` to name dimensions among ${Object.keys(shape).join(", ")}`
+      )
+    }
+    const fault = faultOf(dimension, instrument, shape?.[dimension])
+    if (fault !== undefined) throw InvalidMetricError.of(name, ...fault)
+  }
   return Object.freeze(Object.fromEntries(entries)) as Instruments
 }
 
-const checkInstrument = (
-  name: string,
-  dimension: string,
-  instrument: unknown,
-  shape: Record<string, unknown> | undefined
-): void => {
-  const { kind, unit } = (instrument ?? {}) as { readonly kind?: InstrumentKind; readonly unit?: unknown }
-  if (kind === undefined || !instrumentKinds.includes(kind)) {
-    throw InvalidMetricError.of(
-      name,
-      kind,
-      `the kind of dimension "${dimension}" to be one of ${instrumentKinds.join(", ")}`
-    )
+const unmergeable = (self: Any): MetricMergeError =>
+  new MetricMergeError({ name: self.name, reason: "expected a metric with `combine`, or one made of dimensions" })
+
+const merging = <A>(self: Any, merge: () => A): A => {
+  try {
+    return merge()
+  } catch (cause) {
+    throw new MetricMergeError({
+      name: self.name,
+      reason: cause instanceof Error ? cause.message : String(cause),
+      ...(cause instanceof MergeConflict ? {} : { cause })
+    })
   }
-  if (unit !== undefined && typeof unit !== "string") {
-    throw InvalidMetricError.of(name, unit, `the unit of dimension "${dimension}" to be a string`)
+}
+
+/** Checks that no two quantities have one name once nested names are joined. */
+const checkDistinct = (name: string, instruments: Instruments, prefix = "", seen = new Set<string>()): void => {
+  for (const [key, instrument] of Object.entries(instruments)) {
+    const path = `${prefix}${key}`
+    if (seen.has(path)) throw InvalidMetricError.of(name, path, "every dimension to have a name of its own")
+    seen.add(path)
+    let inner = instrument
+    while ("of" in inner) inner = inner.of
+    if ("dimensions" in inner) checkDistinct(name, inner.dimensions, `${path}.`, seen)
   }
-  if (shape === undefined) return
-  if (!Object.hasOwn(shape, dimension)) {
-    throw InvalidMetricError.of(
-      name,
-      dimension,
-      `\`instruments\` to name dimensions among ${Object.keys(shape).join(", ")}`
-    )
+}
+
+const measuresOf = (root: Struct, fold: Fold): Measures => ({ root, fold, registers: fold.registers() })
+
+/** The fold of a batch, in place: nobody sees the states in between. */
+const foldInPlace = (
+  initial: FieldsState,
+  { step }: Fold,
+  events: Iterable<MetricEvent>,
+  tags: ReadonlySet<string> | undefined,
+  meta: EventMeta
+): FieldsState => {
+  const owner = newOwner()
+  let state = initial
+  for (const event of events) {
+    if (tags !== undefined && !tags.has(event._tag)) continue
+    meta.event = event
+    state = step(state, event, meta, owner) ?? state
   }
-  const value = shape[dimension]
-  const isNumber = typeof value === "number" || typeof value === "bigint"
-  if (kind === "histogram" ? isNumber : !isNumber && !isPlainRecord(value)) {
-    throw InvalidMetricError.of(
-      name,
-      value,
-      `dimension "${dimension}" of kind ${kind} to show ${
-        kind === "histogram" ? "a distribution" : "a number, or a record of numbers"
-      }`
-    )
-  }
+  return state
 }
 
 const checkDimensionNames = (name: string, shape: Record<string, unknown>): void => {

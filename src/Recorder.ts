@@ -181,6 +181,8 @@ export interface MetricCapture {
 export interface RecorderCapture {
   /** The name of the runtime; a recorder that was made directly has none. */
   readonly namespace: string | undefined
+  /** `"rollup"` where the values are, or become, part of one series with others. */
+  readonly export: "own" | "rollup"
   readonly recorderId: string
   readonly entityId: string
   readonly labels: Readonly<Record<string, string>>
@@ -222,6 +224,10 @@ export interface RecorderStats {
   }
   /** How often a reducer, a view or `onMetricChanged` failed, by metric. */
   readonly defects: Readonly<Record<string, number>>
+  /** Values that are not finite numbers, or not what a dimension takes, by metric: they were left out. */
+  readonly skipped: Readonly<Record<string, number>>
+  /** Events beyond the limit of a label, by `metric.dimension`. */
+  readonly overLimit: Readonly<Record<string, number>>
   /** Accepted events given up by a failure or a stop that ran out of time. */
   readonly discarded: number
   /** Accepted events that wait to be folded. */

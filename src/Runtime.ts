@@ -101,6 +101,25 @@ export interface RecorderOptions<out E = never, R = never> extends Omit<Recorder
   /** The measured scope. Default: the id of the recorder. */
   readonly entityId?: string | undefined
   /**
+   * How the values are published. `"own"` (the default): as series of their own.
+   * `"rollup"`: as a part of the one series that all recorders with the same
+   * labels add up to.
+   *
+   * **When to use**
+   *
+   * Use `"rollup"` for recorders without number that come and go, such as one for
+   * each connection: ten thousand of them leave one exact series.
+   *
+   * **Details**
+   *
+   * The states of those who are there, and of those who were removed, are merged
+   * into one capture of the runtime, whose `recorderId` is empty. A metric that
+   * cannot be merged is refused with an `InvalidMetricError`, and so is one whose
+   * name the others with these labels use for another definition. Under `wrap` it
+   * is the recorder underneath that counts.
+   */
+  readonly export?: "own" | "rollup" | undefined
+  /**
    * Makes a custom recorder of the one that the runtime has made, before it is
    * started: see {@link Recorder.decorate}.
    *
@@ -265,7 +284,8 @@ export interface MetricsRuntimeService {
   readonly removeRecorder: (id: string) => Effect.Effect<Recorder.Handle, RecorderNotFoundError | RecorderStopError>
 
   /**
-   * The states of all recorders.
+   * The states of all recorders, and of the series that those with
+   * `export: "rollup"` add up to: one for each combination of labels.
    *
    * **Gotchas**
    *

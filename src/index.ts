@@ -1,4 +1,5 @@
 /** @since 0.1.0 */
+export * as Dimension from "./Dimension.ts"
 export * as Event from "./Event.ts"
 export * as Metric from "./Metric.ts"
 export * as Recorder from "./Recorder.ts"

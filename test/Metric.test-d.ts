@@ -1,5 +1,5 @@
 import { Data, Option, Schema } from "effect"
-import { Event, Metric } from "mvx-metrics"
+import { type Dimension, Event, Metric } from "mvx-metrics"
 import { describe, expectTypeOf, it } from "vitest"
 
 class SaveAttempt extends Event.Class<SaveAttempt>()("save.attempt", {
@@ -155,5 +155,63 @@ describe("combinators", () => {
     const other = Count.pipe(Metric.mapEvent({ events: [Removed], f }))
     expectTypeOf<Metric.EventOf<typeof other>>().toEqualTypeOf<Removed>()
     expectTypeOf(Metric.mapEvent(Count, { events: [Removed], f })).toEqualTypeOf(other)
+  })
+})
+
+describe("Metric.fromDimensions", () => {
+  const Saves = Metric.fromDimensions("saves", [SaveAttempt], (d) => ({
+    total: d.count({ when: (e) => e.outcome === "FAILURE" }),
+    duration_ms: d.histogram((e) => e.durationMs, { unit: "ms" }),
+    quantiles: d.quantiles((e) => e.durationMs, { quantiles: [0.5, 0.99] }),
+    mean: d.mean((e) => e.durationMs),
+    by_outcome: d.by("outcome", (e) => e.outcome, d.count()),
+    by_note: d.by("note", (e) => e.note, d.struct({ n: d.count() })),
+    by_both: d.by({ outcome: (e) => e.outcome, note: (e) => e.note }, d.count())
+  }))
+  type Shown = Metric.DimensionsOf<typeof Saves>
+
+  it("infers the event, and types what is shown", () => {
+    expectTypeOf<Metric.EventOf<typeof Saves>>().toEqualTypeOf<SaveAttempt>()
+    expectTypeOf<Shown["total"]>().toEqualTypeOf<number>()
+    expectTypeOf<Shown["duration_ms"]["count"]>().toEqualTypeOf<number>()
+    expectTypeOf<Shown["mean"]>().toEqualTypeOf<number | undefined>()
+    expectTypeOf<Shown["quantiles"]["quantiles"][0.99]>().toEqualTypeOf<number | undefined>()
+    expectTypeOf<Shown["by_outcome"]["SUCCESS"]>().toEqualTypeOf<number | undefined>()
+    expectTypeOf<Shown["by_outcome"]["otel.metric.overflow"]>().toEqualTypeOf<number | undefined>()
+    expectTypeOf<Shown["by_note"][string]["n"]>().toEqualTypeOf<number>()
+    expectTypeOf<Shown["by_both"][number]["labels"]["note"]>().toEqualTypeOf<string | undefined>()
+    expectTypeOf<Shown["by_both"][number]["value"]>().toEqualTypeOf<number>()
+  })
+
+  it("takes events by tag, with the builder annotated", () => {
+    type Hit = { readonly _tag: "hit"; readonly bytes: number }
+    const Hits = Metric.fromDimensions(
+      "hits",
+      ["hit"],
+      (d: Dimension.Builder<Hit>) => ({ bytes: d.sum((e) => e.bytes) })
+    )
+    expectTypeOf<Metric.EventOf<typeof Hits>>().toEqualTypeOf<Hit>()
+    // @ts-expect-error another tag
+    const wrong = () => Metric.fromDimensions("hits", ["miss"], (d: Dimension.Builder<Hit>) => ({ n: d.count() }))
+    void wrong
+  })
+
+  it("refuses what does not fit", () => {
+    const wrong = () =>
+      Metric.fromDimensions("saves", [SaveAttempt], (d) => ({
+        // @ts-expect-error no such field
+        size: d.sum((e) => e.size),
+        // @ts-expect-error not a number
+        outcome: d.sum((e) => e.outcome),
+        // @ts-expect-error an object is no label
+        by: d.by("event", (e) => e, d.count()),
+        // @ts-expect-error a label without a dimension
+        none: d.by("outcome", (e) => e.outcome),
+        // @ts-expect-error neither
+        limited: d.by("outcome", (e) => e.outcome, d.count(), { onLimit: "keep" })
+      }))
+    // @ts-expect-error the state of another metric
+    const other = () => Metric.merge(Saves, { total: 1 }, Saves.initial)
+    void [wrong, other]
   })
 })

@@ -254,7 +254,7 @@ describe("Metric.make", () => {
     assert.deepStrictEqual(
       [
         make({ instruments: { other: { kind: "counter" } } }),
-        make({ instruments: { n: { kind: "summary" } } }),
+        make({ instruments: { n: { kind: "timer" } } }),
         make({ instruments: { n: { kind: "gauge", unit: 1 } } }),
         make({ instruments: { n: { kind: "histogram" } } }),
         make({ initial: { n: "text" }, instruments: { n: { kind: "counter" } } }),
@@ -262,9 +262,9 @@ describe("Metric.make", () => {
       ],
       [
         "Invalid metric \"m\": expected `instruments` to name dimensions among n, found \"other\"",
-        "Invalid metric \"m\": expected the kind of dimension \"n\" to be one of counter, upDownCounter, gauge, histogram, found \"summary\"",
+        "Invalid metric \"m\": expected the kind of dimension \"n\" to be one of counter, upDownCounter, gauge, histogram, summary, found \"timer\"",
         "Invalid metric \"m\": expected the unit of dimension \"n\" to be a string, found 1",
-        "Invalid metric \"m\": expected dimension \"n\" of kind histogram to show a distribution, found 0",
+        "Invalid metric \"m\": expected dimension \"n\" of kind histogram to show a distribution: { count, sum, boundaries, counts }, or what an exponential histogram shows, found 0",
         "Invalid metric \"m\": expected dimension \"n\" of kind counter to show a number, or a record of numbers, found \"text\"",
         "Invalid metric \"m\": expected `instruments` to be a record, found \"counter\""
       ]

@@ -2,7 +2,7 @@
  * What holds for every recorder, whatever it is offered, and in whatever order.
  */
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Option, References, Schema, Stream } from "effect"
+import { Effect, Fiber, Option, References, Schema, Stream } from "effect"
 import { Event, Metric, Recorder } from "mvx-metrics"
 
 class Request extends Event.Class<Request>()("http.request", {
@@ -48,7 +48,24 @@ const Trail = Metric.make("trail", {
   }
 })
 
-const metrics = [Routes, Logins, Trail]
+/** Of dimensions: a recorder may fold it in place. */
+const Traffic = Metric.fromDimensions("traffic", [Request, Login, Tick], (d) => ({
+  total: d.count(),
+  logins_total: d.count({ when: (e) => e._tag === "login" && e.succeeded }),
+  bytes: d.histogram((e) => e._tag === "http.request" ? e.bytes : NaN, { boundaries: [0, 10] }),
+  last_tick: d.last((e) => e._tag === "tick" ? e.time : NaN, { when: (e) => e._tag === "tick" }),
+  by: d.by(
+    { tag: (e) => e._tag, route: (e) => e._tag === "http.request" ? e.route : "" },
+    d.struct({ total: d.count(), mean_bytes: d.mean((e) => e._tag === "http.request" ? e.bytes : NaN) }),
+    { limit: 3 }
+  ),
+  top: d.topK((e) => e._tag === "http.request" ? e.bytes : undefined, { k: 2, capacity: 3 })
+}))
+
+/** Is alone in taking heartbeats, and counts none of the events that it is not offered. */
+const Beats = Metric.fromDimensions("beats", [Heartbeat], (d) => ({ by: d.by("tag", (e) => e._tag, d.count()) }))
+
+const metrics: ReadonlyArray<Metric.Any> = [Routes, Logins, Trail, Traffic]
 
 /** Has a reducer that throws for failed logins. */
 const Fragile = Metric.make("fragile", {
@@ -59,6 +76,18 @@ const Fragile = Metric.make("fragile", {
     return Option.some({ total: s.total + 1 })
   }
 })
+
+/** Has a selector that throws for failed logins, after others have not. */
+const FragileSum = Metric.fromDimensions("fragile_sum", [Request, Login], (d) => ({
+  total: d.count(),
+  by: d.by("tag", (e) => e._tag, d.count()),
+  sum: d.sum((e) => {
+    if (e._tag === "login" && !e.succeeded) throw new Error("fragile")
+    return 1
+  })
+}))
+
+const fragile: ReadonlyArray<Metric.Any> = [Fragile, FragileSum]
 
 const breaksFragile = (event: Event.MetricEvent) => event instanceof Login && !event.succeeded
 
@@ -83,11 +112,21 @@ const make = (options: Partial<Recorder.Options> = {}) =>
 const emitAll = (recorder: Recorder.Handle, events: ReadonlyArray<Event.MetricEvent>) =>
   events.filter((event) => recorder.registerEventUnsafe(event))
 
-const statesOf = (recorder: Recorder.Handle) =>
-  Effect.map(recorder.capture, ({ metrics }) => metrics.map(({ metric, state }) => [metric.name, state]))
+/** A state as plain data: those of dimensions are opaque. */
+const plain = (metric: Metric.Any, state: unknown): unknown =>
+  metric.state === undefined ? state : Schema.encodeSync(Metric.codec(metric))(state)
 
-const foldAll = (events: ReadonlyArray<Event.MetricEvent>) =>
-  metrics.map((metric) => [metric.name, Metric.fold(metric as Metric.Any, events)])
+const plainCapture = ({ metrics }: Recorder.RecorderCapture) =>
+  metrics.map(({ metric, state }) => [metric.name, plain(metric, state)])
+
+const statesOf = (recorder: Recorder.Handle) => Effect.map(recorder.capture, plainCapture)
+
+const foldOf = (metric: Metric.Any, events: ReadonlyArray<Event.MetricEvent>) => [
+  metric.name,
+  plain(metric, Metric.fold(metric, events))
+]
+
+const foldAll = (events: ReadonlyArray<Event.MetricEvent>) => metrics.map((metric) => foldOf(metric, events))
 
 const turn = Effect.callback<void>((resume) => void setImmediate(() => resume(Effect.void)))
 
@@ -174,19 +213,56 @@ describe("folding", () => {
   )
 
   it.effect.prop(
+    "never changes what was captured or sent to a subscriber, whatever is folded after it",
+    [Schema.Array(Schema.Union([AnyEvent, AnyEvent, Pause, Schema.Literals(["subscribe", "unsubscribe"])])), Capacity],
+    ([steps, capacity]) =>
+      Effect.gen(function*() {
+        const recorder = yield* make({ capacity, metrics: [...metrics, Beats] })
+        const seen: Array<readonly [unknown, () => unknown]> = []
+        const see = (read: () => unknown) => void seen.push([read(), read])
+        let subscription: Fiber.Fiber<unknown> | undefined
+        for (const step of steps) {
+          if (step === "subscribe") {
+            subscription ??= yield* Effect.forkScoped(
+              Stream.runForEach(recorder.changes, (change) =>
+                Effect.sync(() => {
+                  const metric = [...metrics, Beats].find(({ name }) => name === change.metric)!
+                  see(() => plain(metric, change.state))
+                })),
+              { startImmediately: true }
+            )
+          } else if (step === "unsubscribe") {
+            if (subscription !== undefined) yield* Fiber.interrupt(subscription)
+            subscription = undefined
+          } else if (typeof step === "string") {
+            yield* pause(recorder, step)
+            yield* turn
+          } else {
+            emitAll(recorder, [step])
+            const capture = yield* recorder.capture
+            see(() => plainCapture(capture))
+          }
+        }
+        yield* recorder.flush
+        for (const [then, read] of seen) assert.deepStrictEqual(read(), then)
+      }),
+    runs(200)
+  )
+
+  it.effect.prop(
     "skips the events for which a reducer throws, in that metric alone",
     [Events, Capacity, Linger],
     ([events, capacity, linger]) =>
       Effect.gen(function*() {
-        const recorder = yield* make({ capacity, linger, metrics: [Fragile, ...metrics] })
+        const recorder = yield* make({ capacity, linger, metrics: [...fragile, ...metrics] })
         const accepted = emitAll(recorder, events)
         const sound = accepted.filter((event) => !breaksFragile(event))
         assert.deepStrictEqual(yield* statesOf(recorder), [
-          ["fragile", Metric.fold(Fragile, sound)],
+          ...fragile.map((metric) => foldOf(metric, sound)),
           ...foldAll(accepted)
         ])
         const { defects } = yield* recorder.stats
-        assert.strictEqual(defects["fragile"] ?? 0, accepted.length - sound.length)
+        for (const { name } of fragile) assert.strictEqual(defects[name] ?? 0, accepted.length - sound.length)
       }),
     runs(200)
   )
@@ -196,13 +272,13 @@ describe("folding", () => {
     [Events, Capacity, Linger],
     ([events, capacity, linger]) =>
       Effect.gen(function*() {
-        const recorder = yield* make({ capacity, linger, onDefect: "fail", metrics: [...metrics, Fragile] })
+        const recorder = yield* make({ capacity, linger, onDefect: "fail", metrics: [...metrics, ...fragile] })
         const accepted = emitAll(recorder, events)
         const failing = accepted.findIndex(breaksFragile)
         const sound = failing < 0 ? accepted : accepted.slice(0, failing)
         assert.deepStrictEqual(yield* statesOf(recorder), [
           ...foldAll(sound),
-          ["fragile", Metric.fold(Fragile, sound)]
+          ...fragile.map((metric) => foldOf(metric, sound))
         ])
         const { discarded, folded } = yield* recorder.stats
         assert.deepStrictEqual([folded, discarded], [sound.length, accepted.length - sound.length])
@@ -220,13 +296,15 @@ describe("registration", () => {
       Effect.gen(function*() {
         const recorder = yield* make({ capacity, linger, metrics: [Trail] })
         emitAll(recorder, before)
+        yield* recorder.registerMetric(Traffic)
         yield* recorder.registerMetric(Logins)
         emitAll(recorder, after)
         yield* recorder.registerMetric(Routes)
         assert.deepStrictEqual(yield* statesOf(recorder), [
-          ["trail", Metric.fold(Trail, [...before, ...after])],
-          ["logins", Metric.fold(Logins, after)],
-          ["routes", Routes.initial]
+          foldOf(Trail, [...before, ...after]),
+          foldOf(Traffic, after),
+          foldOf(Logins, after),
+          foldOf(Routes, [])
         ])
       }),
     runs(200)
@@ -359,12 +437,12 @@ describe("changes", () => {
         for (const { event, metric: name, offset, snapshot, state } of changes) {
           const metric: Metric.Any = metrics.find((metric) => metric.name === name)!
           assert.strictEqual(event, events[offset - 1])
-          assert.deepStrictEqual(state, Metric.fold(metric, events.slice(0, offset)))
+          assert.deepStrictEqual(plain(metric, state), plain(metric, Metric.fold(metric, events.slice(0, offset))))
           assert.deepStrictEqual(snapshot, Metric.snapshot(metric, state))
         }
         for (const metric of metrics) {
           const last = changes.findLast((change) => change.metric === metric.name)
-          assert.deepStrictEqual(last?.state ?? metric.initial, Metric.fold(metric as Metric.Any, events))
+          assert.deepStrictEqual([metric.name, plain(metric, last?.state ?? metric.initial)], foldOf(metric, events))
         }
       }),
     runs(200)

@@ -549,6 +549,8 @@ class Model {
       droppedByTag: this.droppedByTag,
       refused: this.refused,
       defects: this.defects,
+      skipped: {},
+      overLimit: {},
       discarded: this.discarded,
       pending: this.pending,
       highWater: this.highWater,
@@ -1177,6 +1179,7 @@ const walk = Effect.fnUntraced(function*(options: Options, steps: ReadonlyArray<
         model.foldAll()
         agree("capture", capture, {
           namespace: undefined,
+          export: "own",
           recorderId: "walk",
           entityId: "walk",
           labels: { region: "eu" },

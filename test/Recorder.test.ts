@@ -571,6 +571,7 @@ describe("reading", () => {
       const { metrics, ...rest } = capture
       assert.deepStrictEqual(rest, {
         namespace: undefined,
+        export: "own",
         recorderId: "cache",
         entityId: "cache",
         labels: { region: "eu" },

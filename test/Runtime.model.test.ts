@@ -1000,6 +1000,8 @@ class Model {
       defects: defects === 0 ? {} : { fragile: defects },
       dropped: 0,
       droppedByTag: {},
+      skipped: {},
+      overLimit: {},
       recorders: this.live.length
     }
   }

@@ -589,6 +589,8 @@ describe("reading a runtime", () => {
         droppedByTag: { "cache.hit": 6 },
         refused: { invalidEvent: 2, invalidState: 0, overflow: 0 },
         defects: { "cache.throwing": 2 },
+        skipped: {},
+        overLimit: {},
         discarded: 0,
         pending: 1,
         highWater: 2,

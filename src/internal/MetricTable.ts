@@ -2,6 +2,9 @@ import type * as Clock from "effect/Clock"
 import type { MetricEvent } from "../Event.ts"
 import type * as Metric from "../Metric.ts"
 import type { MetricChange } from "../Recorder.ts"
+import type { FieldsState } from "./dimension/Fields.ts"
+import type { Fold } from "./dimension/Fold.ts"
+import { newOwner, nobody, type Owner } from "./dimension/Kind.ts"
 import { EventMeta } from "./EventMeta.ts"
 import { type Routes, routesOf } from "./Routes.ts"
 
@@ -9,7 +12,10 @@ import { type Routes, routesOf } from "./Routes.ts"
 export class Slot {
   readonly metric: Metric.Any
   readonly reduce: Metric.Any["reduce"]
+  /** Whoever hands it out uses `share`. */
   state: unknown
+  /** Who may change the state in place: this slot, until it shares it. */
+  private owner: Owner = nobody
   /** What the event in hand makes of the state, until all metrics have seen it. */
   next: unknown = untaken
   readonly epoch: number
@@ -23,13 +29,59 @@ export class Slot {
     this.state = metric.initial
     this.from = from
     this.startedAt = startedAt
-    this.epoch = lastEpoch = Math.max(lastEpoch + 1, startedAt)
+    this.epoch = nextEpoch(startedAt)
+  }
+
+  /** The state, which nobody changes any more. */
+  share(): unknown {
+    this.owner = nobody
+    return this.state
+  }
+
+  /** Takes the event in place, if it counts it, where no other metric may have to take it too. */
+  step(fold: Fold, event: MetricEvent, meta: EventMeta): boolean {
+    if (this.owner === nobody) this.owner = newOwner()
+    const next = fold.step(this.state as FieldsState, event, meta, this.owner)
+    if (next === undefined) return false
+    this.state = next
+    this.next = written
+    return true
+  }
+
+  /** Reads what the event makes of the state, if it counts it, to be written in place. */
+  read({ fold, registers }: Metric.Measures, event: MetricEvent, meta: EventMeta): boolean {
+    if (!fold.read(event, meta, registers)) return false
+    this.next = inRegisters
+    return true
+  }
+
+  /** Brings the state up to date with what the event in hand makes of it. */
+  commit(): void {
+    const { next } = this
+    this.next = untaken
+    if (next === inRegisters) {
+      const { fold, registers } = this.metric.measures!
+      if (this.owner === nobody) this.owner = newOwner()
+      this.state = fold.write(this.state as FieldsState, this.owner, registers)
+    } else if (next !== written) this.state = next
   }
 }
 
 const untaken = Symbol("untaken")
 
+/** What the event makes of the state is in the registers of the metric, to be written in place. */
+const inRegisters = Symbol("inRegisters")
+
+/** What the event makes of the state is the state already. */
+const written = Symbol("written")
+
 let lastEpoch = 0
+
+/** A number that is greater than any before, and about the time in milliseconds: so that it is also in another process. */
+export const nextEpoch = (now: number): number => lastEpoch = Math.max(lastEpoch + 1, now)
+
+/** A fold is in progress in this thread: one inside of it must leave the registers alone. */
+let isFolding = false
 
 const nowhere: ReadonlyArray<Slot> = []
 const unrouted: ReadonlyArray<ReadonlyArray<Slot>> = []
@@ -128,11 +180,10 @@ export class MetricTable {
     else this.byTag = this.lastTag = undefined
   }
 
-  remove(name: string): boolean {
-    const { length } = this.slots
-    this.slots = this.slots.filter((slot) => slot.metric.name !== name)
+  remove(slot: Slot): void {
+    this.slots = this.slots.filter((other) => other !== slot)
+    this.waiting = this.waiting.filter((other) => other !== slot)
     this.byTag = this.lastTag = undefined
-    return this.slots.length < length
   }
 
   /** How many events may be folded before a waiting metric begins to count. */
@@ -152,6 +203,20 @@ export class MetricTable {
    * always that of whole events: an event shows in no metric before it shows in all.
    */
   fold(events: ReadonlyArray<MetricEvent>, start: number, end: number): void {
+    const isOutermost = !isFolding
+    isFolding = true
+    try {
+      this.foldEach(events, start, end, isOutermost)
+    } finally {
+      isFolding = !isOutermost
+    }
+  }
+
+  /**
+   * In place, a state that nobody has seen is changed instead of copied, after all
+   * code of the user's has run for the event: nobody sees it half counted.
+   */
+  private foldEach(events: ReadonlyArray<MetricEvent>, start: number, end: number, inPlace: boolean): void {
     const batchTime = this.clock.currentTimeMillisUnsafe()
     const meta = new EventMeta(batchTime)
     for (let index = start; index < end; index++) {
@@ -162,6 +227,14 @@ export class MetricTable {
       for (let at = 0; at < slots.length; at++) {
         const slot = slots[at]!
         try {
+          const { measures } = slot.metric
+          if (inPlace && measures !== undefined) {
+            const counts = slots.length === 1
+              ? slot.step(measures.fold, event, meta)
+              : slot.read(measures, event, meta)
+            taken = counts || taken
+            continue
+          }
           const next = slot.reduce(slot.state, event, meta)
           if (next._tag === "Some") {
             slot.next = next.value
@@ -182,11 +255,10 @@ export class MetricTable {
       for (let at = 0; at < slots.length; at++) {
         const slot = slots[at]!
         if (slot.next === untaken) continue
-        const state = slot.state = slot.next
-        slot.next = untaken
+        slot.commit()
         const sequence = ++this.sequence
         if (this.changes !== undefined) {
-          this.changes.push(new Change(this.owner, slot.metric, event, state, sequence, offset, batchTime))
+          this.changes.push(new Change(this.owner, slot.metric, event, slot.share(), sequence, offset, batchTime))
         }
       }
     }

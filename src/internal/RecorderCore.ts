@@ -2,13 +2,17 @@ import * as Cause from "effect/Cause"
 import type * as Clock from "effect/Clock"
 import { isMetricEvent, type MetricEvent } from "../Event.ts"
 import type * as Metric from "../Metric.ts"
-import { snapshot } from "../Metric.ts"
+import { InvalidMetricError, isMetric, snapshot } from "../Metric.ts"
 import type { MetricChange } from "../Recorder.ts"
+import type { FieldsState } from "./dimension/Fields.ts"
+import { overflows } from "./dimension/Node.ts"
 import type { Backlog, Dispatcher } from "./Dispatcher.ts"
 import { notListed, sliceStep } from "./Dispatcher.ts"
 import { now } from "./host.ts"
 import { MetricTable, type Slot, type TableOwner } from "./MetricTable.ts"
+import { MetricNameTakenError } from "./RecorderError.ts"
 import type { RecorderSettings } from "./RecorderSettings.ts"
+import type { Rollup } from "./Rollup.ts"
 import { tally, type Totals } from "./StatsTotal.ts"
 import type { Subscription } from "./Subscription.ts"
 
@@ -50,6 +54,18 @@ const tagIfReadable = (event: MetricEvent): string | undefined => {
 
 const nobody: ReadonlyArray<Observer> = []
 
+/** Counts, by metric, values that could not be measured and, by dimension, events beyond the limit of a label. */
+const countUncounted = (
+  { metric: { measures, name }, state }: Slot,
+  skipped: Map<string, number>,
+  overLimit: Map<string, number>
+): void => {
+  if (measures === undefined) return
+  const fields = state as FieldsState
+  if (fields.skipped > 0) tally(skipped, name, fields.skipped)
+  for (const [dimension, count] of overflows(measures.root, fields)) tally(overLimit, `${name}.${dimension}`, count)
+}
+
 /** What did not go well. Most recorders never need one. */
 class Trouble {
   dropped = 0
@@ -59,6 +75,9 @@ class Trouble {
   readonly droppedByTag = new Map<string, number>()
   readonly defects = new Map<string, number>()
   readonly logged = new Set<string>()
+  /** What metrics did not count that are no more. */
+  readonly skipped = new Map<string, number>()
+  readonly overLimit = new Map<string, number>()
 }
 
 const noTrouble = new Trouble()
@@ -84,6 +103,8 @@ export class RecorderCore implements Backlog, TableOwner {
   readonly recorderId: string
   readonly entityId: string
   readonly capacity: number
+  /** The series of the runtime that the recorder is a part of, if it is. */
+  rollup: Rollup | undefined
   /** Why the last handoff was refused. */
   refusal: Refusal = "invalidEvent"
   discarded = 0
@@ -132,6 +153,52 @@ export class RecorderCore implements Backlog, TableOwner {
 
   get folded(): number {
     return this.table.offset - this.discarded
+  }
+
+  // --- metrics --------------------------------------------------------------
+
+  /** Whether the metric is new here, or why it cannot be registered. */
+  register(metric: Metric.Any): boolean | MetricNameTakenError | InvalidMetricError {
+    if (!isMetric(metric)) return InvalidMetricError.of(undefined, metric, "a metric made by Metric.make")
+    const registered = this.table.find(metric.name)?.metric
+    if (registered === metric) return false
+    if (registered !== undefined) return new MetricNameTakenError({ entityId: this.entityId, name: metric.name })
+    const refusal = this.rollup?.refusalOf(metric)
+    if (refusal !== undefined) return refusal
+    this.rollup?.register(metric)
+    this.table.add(metric, this.accepted)
+    return true
+  }
+
+  unregister(name: string): boolean {
+    // What was accepted for the metric belongs to the series that it is a part of.
+    if (this.rollup !== undefined) this.foldAll()
+    const slot = this.table.find(name)
+    if (slot === undefined) return false
+    this.table.remove(slot)
+    const { overLimit, skipped } = this.trouble ??= new Trouble()
+    countUncounted(slot, skipped, overLimit)
+    this.retire(slot)
+    return true
+  }
+
+  /** The recorder is gone: what it counted stays in the series that it is a part of. */
+  retireAll(): void {
+    if (this.rollup === undefined) return
+    for (const slot of this.table.slots) this.retire(slot)
+    this.rollup.retireOffset(this.table.offset)
+  }
+
+  private retire(slot: Slot): void {
+    try {
+      this.rollup?.retire(slot)
+    } catch (defect) {
+      this.mergeFailed(slot.metric.name, defect)
+    }
+  }
+
+  mergeFailed(metric: string, defect: unknown): void {
+    this.countDefect("The states of a metric could not be merged", metric, undefined, Cause.die(defect))
   }
 
   // --- handing over ---------------------------------------------------------
@@ -330,6 +397,9 @@ export class RecorderCore implements Backlog, TableOwner {
   get totals(): Totals {
     const { accepted, changesSkipped, discarded, folded, pending, trouble = noTrouble } = this
     const { defects, dropped, droppedByTag, invalidEvent, invalidState, overflow } = trouble
+    const skipped = new Map(trouble.skipped)
+    const overLimit = new Map(trouble.overLimit)
+    for (const slot of this.table.slots) countUncounted(slot, skipped, overLimit)
     return {
       accepted,
       folded,
@@ -340,6 +410,8 @@ export class RecorderCore implements Backlog, TableOwner {
       invalidState,
       overflow,
       defects,
+      skipped,
+      overLimit,
       discarded,
       pending,
       highWater: Math.max(this.highWater, pending),

@@ -11,7 +11,7 @@ import type { Handle, MetricChange, Missed, RecorderCapture, RecorderStats, Snap
 import { describe } from "./describe.ts"
 import type { Dispatcher } from "./Dispatcher.ts"
 import type { RecorderId } from "./RecorderCore.ts"
-import { MetricNameTakenError, MetricNotRegisteredError, MetricViewError, QueueOverflowError } from "./RecorderError.ts"
+import { MetricNotRegisteredError, MetricViewError, QueueOverflowError } from "./RecorderError.ts"
 import { RecorderLifecycle } from "./RecorderLifecycle.ts"
 import type { RecorderSettings } from "./RecorderSettings.ts"
 import { toStats } from "./StatsTotal.ts"
@@ -68,23 +68,16 @@ export class RecorderHandle extends RecorderLifecycle implements Handle {
 
   registerMetric(metric: Metric.Any): ReturnType<Handle["registerMetric"]> {
     return Effect.suspend((): ReturnType<Handle["registerMetric"]> => {
-      if (!Metric.isMetric(metric)) {
-        return Effect.fail(Metric.InvalidMetricError.of(undefined, metric, "a metric made by Metric.make"))
-      }
-      if (!this.accepts) return Effect.fail(this.invalidState("registerMetric", accepting))
-      const slot = this.core.table.find(metric.name)
-      if (slot === undefined) {
-        this.core.table.add(metric, this.core.accepted)
-        return this.annotate(Effect.logDebug(`Metric registered: ${metric.name}`))
-      }
-      if (slot.metric === metric) return Effect.void
-      return Effect.fail(new MetricNameTakenError({ entityId: this.entityId, name: metric.name }))
+      if (Metric.isMetric(metric) && !this.accepts) return Effect.fail(this.invalidState("registerMetric", accepting))
+      const registered = this.core.register(metric)
+      if (registered === true) return this.annotate(Effect.logDebug(`Metric registered: ${metric.name}`))
+      return registered === false ? Effect.void : Effect.fail(registered)
     })
   }
 
   unregisterMetric(name: string): Effect.Effect<boolean> {
     return Effect.suspend(() => {
-      const removed = this.core.table.remove(name)
+      const removed = this.core.unregister(name)
       return Effect.as(removed ? this.annotate(Effect.logDebug(`Metric unregistered: ${name}`)) : Effect.void, removed)
     })
   }
@@ -127,12 +120,18 @@ export class RecorderHandle extends RecorderLifecycle implements Handle {
   readCapture(): RecorderCapture {
     return {
       namespace: this.settings.namespace,
+      export: this.core.rollup === undefined ? "own" : "rollup",
       recorderId: this.core.recorderId,
       entityId: this.entityId,
       labels: this.settings.labels,
       takenAt: this.clock.currentTimeMillisUnsafe(),
       offset: this.core.table.offset,
-      metrics: this.core.table.slots.map(({ epoch, metric, startedAt, state }) => ({ metric, state, epoch, startedAt }))
+      metrics: this.core.table.slots.map((slot) => ({
+        metric: slot.metric,
+        state: slot.share(),
+        epoch: slot.epoch,
+        startedAt: slot.startedAt
+      }))
     }
   }
 

@@ -6,17 +6,17 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Scope from "effect/Scope"
-import * as Metric from "../Metric.ts"
 import type { Handle } from "../Recorder.ts"
 import type { CreateError, RecorderOptions } from "../Runtime.ts"
 import type { ChangeHub } from "./ChangeHub.ts"
 import { type Dispatcher, sliceMs, visitStep } from "./Dispatcher.ts"
 import { isInside } from "./EnclosingHooks.ts"
 import { giveWay, now } from "./host.ts"
-import { MetricNameTakenError, RecorderStopError } from "./RecorderError.ts"
+import { RecorderStopError } from "./RecorderError.ts"
 import { RecorderHandle } from "./RecorderHandle.ts"
-import { nonBlank, type RecorderSettings, settingsOf } from "./RecorderSettings.ts"
+import { exportOf, nonBlank, type RecorderSettings, settingsOf } from "./RecorderSettings.ts"
 import { invalidWrap, RegisteredRecorder, stopCause } from "./RegisteredRecorder.ts"
+import { Rollups } from "./Rollup.ts"
 import {
   InvalidRecorderIdError,
   RecorderAlreadyExistsError,
@@ -47,6 +47,7 @@ export interface RuntimeParts {
  * creation, which nobody else waits for.
  */
 export class RecorderRegistry {
+  readonly rollups: Rollups
   private readonly recorders = new Map<string, RegisteredRecorder>()
   /** What the removed recorders did. */
   private readonly past = new StatsTotal()
@@ -57,6 +58,7 @@ export class RecorderRegistry {
   constructor(parts: RuntimeParts, refusal: (operation: string) => RuntimeInvalidStateError | undefined) {
     this.parts = parts
     this.refusal = refusal
+    this.rollups = new Rollups(parts.clock)
   }
 
   /** All of them, those that are being created or removed included. */
@@ -172,14 +174,10 @@ export class RecorderRegistry {
     }
     const entityId = options.entityId === undefined ? recorderId : nonBlank("entityId", options.entityId)
     const base = new RecorderHandle({ recorderId, entityId }, settings, context, dispatcher, clock)
+    if (exportOf(options.export) === "rollup") base.core.rollup = this.rollups.of(settings.labels)
     for (const metric of options.metrics ?? []) {
-      if (!Metric.isMetric(metric)) {
-        throw Metric.InvalidMetricError.of(undefined, metric, "a metric made by Metric.make")
-      }
-      const { table } = base.core
-      const registered = table.find(metric.name)?.metric
-      if (registered === undefined) table.add(metric, 0)
-      else if (registered !== metric) throw new MetricNameTakenError({ entityId, name: metric.name })
+      const registered = base.core.register(metric)
+      if (typeof registered !== "boolean") throw registered
     }
     return new RegisteredRecorder(base)
   }
@@ -245,6 +243,8 @@ export class RecorderRegistry {
     // A reducer may have begun the removal once more, in the middle of the fold that it takes.
     if (this.recorders.get(recorder.id) !== recorder) return
     this.recorders.delete(recorder.id)
+    // An abandoned one was never there.
+    if (recorder.state === "Removing") recorder.base.core.retireAll()
     this.past.add(recorder.base.core.totals)
     recorder.base.debug("Recorder removed")
   }

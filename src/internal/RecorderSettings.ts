@@ -105,6 +105,9 @@ const oneOf = <A extends string>(option: string, given: unknown, expected: Reado
   throw InvalidOptionError.of(option, given, `one of ${expected.map((value) => JSON.stringify(value)).join(", ")}`)
 }
 
+/** Checks how a recorder of a runtime is exported. */
+export const exportOf = (given: unknown): "own" | "rollup" => oneOf("export", given, ["own", "rollup"], "own")
+
 const lingerOf = (given: unknown, otherwise: number): number => {
   if (given === undefined) return otherwise
   const linger = Duration.toMillis(durationOf("linger", given))

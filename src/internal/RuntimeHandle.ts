@@ -25,7 +25,8 @@ import { giveWay, now } from "./host.ts"
 import type { RecorderHandle } from "./RecorderHandle.ts"
 import { RecorderRegistry } from "./RecorderRegistry.ts"
 import { nonBlank, type RecorderSettings, settingsOf } from "./RecorderSettings.ts"
-import { stop } from "./RegisteredRecorder.ts"
+import { type RegisteredRecorder, stop } from "./RegisteredRecorder.ts"
+import { RollupRead } from "./Rollup.ts"
 import { type RecorderFailure, RuntimeInvalidStateError, RuntimeShutdownError } from "./RuntimeError.ts"
 import { toStats } from "./StatsTotal.ts"
 
@@ -98,16 +99,23 @@ export class RuntimeHandle implements Handle {
   }
 
   get captures(): Effect.Effect<ReadonlyArray<RecorderCapture>> {
-    return this.readAll("captures", (base) => base.readCapture(), (recorder) => recorder.capture)
+    return this.readAll("captures", (recorders) => {
+      const rollups = new RollupRead(this.registry.rollups.all, recorders.map(({ base }) => base.core))
+      return {
+        read: (base) => base.core.rollup === undefined ? base.readCapture() : rollups.add(base.core),
+        readCustom: (recorder) => recorder.capture,
+        rest: () => rollups.captures(this.namespace, Context.get(this.context, Clock.Clock).currentTimeMillisUnsafe())
+      }
+    })
   }
 
   get snapshots(): Effect.Effect<Record<string, Record<string, Metric.MetricSnapshot>>> {
     return Effect.map(
-      this.readAll(
-        "snapshots",
-        (base) => [base.core.recorderId, base.core.readSnapshots()] as const,
-        (recorder, id) => Effect.map(recorder.snapshots, (snapshots) => [id, snapshots] as const)
-      ),
+      this.readAll("snapshots", () => ({
+        read: (base) => [base.core.recorderId, base.core.readSnapshots()] as const,
+        readCustom: (recorder, id) => Effect.map(recorder.snapshots, (snapshots) => [id, snapshots] as const),
+        rest: () => []
+      })),
       (entries) => Object.freeze(Object.fromEntries(entries))
     )
   }
@@ -140,31 +148,38 @@ export class RuntimeHandle implements Handle {
   /** Reads one recorder after the other, in slices of time. A custom one that cannot be read is left out. */
   private readAll<A>(
     name: string,
-    read: (base: RecorderHandle) => A,
-    readCustom: (recorder: Recorder, id: string) => Effect.Effect<A>
+    begin: (recorders: ReadonlyArray<RegisteredRecorder>) => {
+      /** Returns nothing for what is a part of the rest. */
+      readonly read: (base: RecorderHandle) => A | void
+      readonly readCustom: (recorder: Recorder, id: string) => Effect.Effect<A>
+      readonly rest: () => ReadonlyArray<A>
+    }
   ): Effect.Effect<Array<A>> {
     return Effect.gen({ self: this }, function*() {
       yield* this.annotate(Effect.logTrace(`Read: ${name} of all recorders`))
       const all: Array<A> = []
       let until = now() + sliceMs
-      for (const [index, { base, handle, id }] of this.registry.readable.entries()) {
+      const { readable } = this.registry
+      const { read, readCustom, rest } = begin(readable)
+      for (const [index, { base, handle, id }] of readable.entries()) {
         if (index % visitStep === visitStep - 1 && now() >= until) {
           yield* giveWay
           until = now() + sliceMs
         }
-        if (handle === base) {
+        if (handle === base || base.core.rollup !== undefined) {
           for (const offset = base.core.accepted; !base.core.foldTo(offset, until);) {
             yield* giveWay
             until = now() + sliceMs
           }
-          all.push(read(base))
+          const one = read(base)
+          if (one !== undefined) all.push(one)
         } else {
           const exit = yield* Effect.exit(Effect.suspend(() => readCustom(handle, id)))
           if (Exit.isSuccess(exit)) all.push(exit.value)
           else base.logError("A custom recorder could not be read", exit.cause)
         }
       }
-      return all
+      return all.concat(rest())
     })
   }
 

@@ -26,13 +26,19 @@ export interface Totals {
   readonly changesSkipped: number
   readonly droppedByTag: Counts
   readonly defects: Counts
+  /** By metric. */
+  readonly skipped: Counts
+  /** By metric and dimension. */
+  readonly overLimit: Counts
 }
 
 export const toStats = ({ invalidEvent, invalidState, overflow, ...totals }: Totals): RecorderStats => ({
   ...totals,
   droppedByTag: Object.fromEntries(totals.droppedByTag),
   refused: { invalidEvent, invalidState, overflow },
-  defects: Object.fromEntries(totals.defects)
+  defects: Object.fromEntries(totals.defects),
+  skipped: Object.fromEntries(totals.skipped),
+  overLimit: Object.fromEntries(totals.overLimit)
 })
 
 /** The sum of what recorders did. `highWater` is of one recorder: the greatest, not the sum. */
@@ -50,6 +56,8 @@ export class StatsTotal implements Totals {
   changesSkipped = 0
   readonly droppedByTag = new Map<string, number>()
   readonly defects = new Map<string, number>()
+  readonly skipped = new Map<string, number>()
+  readonly overLimit = new Map<string, number>()
 
   add(other: Totals): this {
     this.accepted += other.accepted
@@ -65,6 +73,8 @@ export class StatsTotal implements Totals {
     this.changesSkipped += other.changesSkipped
     for (const [tag, count] of other.droppedByTag) tally(this.droppedByTag, tag, count)
     for (const [metric, count] of other.defects) tally(this.defects, metric, count)
+    for (const [metric, count] of other.skipped) tally(this.skipped, metric, count)
+    for (const [dimension, count] of other.overLimit) tally(this.overLimit, dimension, count)
     return this
   }
 }

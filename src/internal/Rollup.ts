@@ -1,0 +1,182 @@
+import type * as Clock from "effect/Clock"
+import * as Metric from "../Metric.ts"
+import type { RecorderCapture } from "../Recorder.ts"
+import { newOwner, nobody, type Owner } from "./dimension/Kind.ts"
+import { nextEpoch, type Slot } from "./MetricTable.ts"
+import type { RecorderCore } from "./RecorderCore.ts"
+
+type Labels = Readonly<Record<string, string>>
+
+/** Merges the second state into the first, which may be changed in place where it is the owner's. Throws what the metric throws. */
+const mergeInto = (metric: Metric.Any, state: unknown, other: unknown, owner: Owner): unknown =>
+  metric.measures === undefined
+    ? metric.combine!.combine(state, other)
+    : metric.measures.root.merge(state as never, other as never, owner)
+
+/** The values of one metric of those who are gone. */
+class Remains {
+  readonly metric: Metric.Any
+  readonly epoch: number
+  readonly startedAt: number
+  private state: unknown
+  private owner: Owner = nobody
+
+  constructor(metric: Metric.Any, startedAt: number) {
+    this.metric = metric
+    this.state = metric.initial
+    this.startedAt = startedAt
+    this.epoch = nextEpoch(startedAt)
+  }
+
+  add(state: unknown): void {
+    if (this.owner === nobody) this.owner = newOwner()
+    this.state = mergeInto(this.metric, this.state, state, this.owner)
+  }
+
+  /** The state, which nobody changes any more. */
+  share(): unknown {
+    this.owner = nobody
+    return this.state
+  }
+}
+
+/**
+ * The series that the recorders of a runtime with the same labels add up to:
+ * the values of those who are there, and of those who are gone.
+ */
+export class Rollup {
+  readonly labels: Labels
+  private readonly remains = new Map<string, Remains>()
+  private readonly clock: Clock.Clock
+  /** How many events those who are gone had accepted. */
+  private offset = 0
+
+  constructor(labels: Labels, clock: Clock.Clock) {
+    this.labels = labels
+    this.clock = clock
+  }
+
+  /** Why the metric cannot take part, if it cannot. */
+  refusalOf(metric: Metric.Any): Metric.InvalidMetricError | undefined {
+    const { name } = metric
+    if (!Metric.canMerge(metric)) {
+      const expected = "a way to merge (`combine`, or dimensions), because its recorder has `export: \"rollup\"`"
+      return new Metric.InvalidMetricError({ metric: name, given: "none", expected })
+    }
+    const known = this.remains.get(name)
+    if (known === undefined || known.metric === metric) return undefined
+    const expected = "the definition that other recorders with the same labels roll up"
+    return new Metric.InvalidMetricError({ metric: name, given: "another one", expected })
+  }
+
+  /** A metric that takes part. */
+  register(metric: Metric.Any): void {
+    if (this.remains.has(metric.name)) return
+    this.remains.set(metric.name, new Remains(metric, this.clock.currentTimeMillisUnsafe()))
+  }
+
+  /** Keeps for good what a metric has counted where it is no more. Throws what the metric throws. */
+  retire(slot: Slot): void {
+    this.remains.get(slot.metric.name)?.add(slot.share())
+  }
+
+  retireOffset(offset: number): void {
+    this.offset += offset
+  }
+
+  /** A sum that begins with those who are gone, as of now. */
+  begin(): RollupSum {
+    return new RollupSum(Array.from(this.remains.values()), this.offset)
+  }
+}
+
+/** The sum over a rollup, while it is being made. */
+class RollupSum {
+  private readonly owner = newOwner()
+  private readonly remains: ReadonlyArray<Remains>
+  private readonly states: Map<string, unknown>
+  private offset: number
+
+  constructor(remains: ReadonlyArray<Remains>, offset: number) {
+    this.offset = offset
+    this.remains = remains
+    this.states = new Map(remains.map((remains) => [remains.metric.name, remains.share()]))
+  }
+
+  add(core: RecorderCore, slots: ReadonlyArray<Slot>): void {
+    this.offset += core.table.offset
+    for (const slot of slots) {
+      const { metric } = slot
+      try {
+        this.states.set(metric.name, mergeInto(metric, this.states.get(metric.name), slot.share(), this.owner))
+      } catch (defect) {
+        core.mergeFailed(metric.name, defect)
+      }
+    }
+  }
+
+  get read(): Pick<RecorderCapture, "offset" | "metrics"> {
+    return {
+      offset: this.offset,
+      metrics: this.remains.map(({ epoch, metric, startedAt }) => ({
+        metric,
+        state: this.states.get(metric.name),
+        epoch,
+        startedAt
+      }))
+    }
+  }
+}
+
+/**
+ * A read of rollups, in which each recorder counts once, although the read may
+ * take some time and recorders go meanwhile: what counts is who was there, and who
+ * was gone, when it began.
+ */
+export class RollupRead {
+  private readonly sums: ReadonlyMap<Rollup, RollupSum>
+  private readonly slots = new Map<RecorderCore, ReadonlyArray<Slot>>()
+
+  constructor(rollups: ReadonlyArray<Rollup>, recorders: ReadonlyArray<RecorderCore>) {
+    this.sums = new Map(rollups.map((rollup) => [rollup, rollup.begin()]))
+    for (const core of recorders) if (core.rollup !== undefined) this.slots.set(core, core.table.slots)
+  }
+
+  add(core: RecorderCore): void {
+    this.sums.get(core.rollup!)!.add(core, this.slots.get(core)!)
+  }
+
+  /** What the rollups amount to; those that nobody has counted anything for are left out. */
+  captures(namespace: string, takenAt: number): ReadonlyArray<RecorderCapture> {
+    return Array.from(this.sums, ([{ labels }, sum]): RecorderCapture => ({
+      namespace,
+      export: "rollup",
+      recorderId: "",
+      entityId: "",
+      labels,
+      takenAt,
+      ...sum.read
+    })).filter(({ metrics }) => metrics.length > 0)
+  }
+}
+
+/** The rollups of a runtime, by their labels. */
+export class Rollups {
+  private readonly byLabels = new Map<string, Rollup>()
+  private readonly clock: Clock.Clock
+
+  constructor(clock: Clock.Clock) {
+    this.clock = clock
+  }
+
+  of(labels: Labels): Rollup {
+    const key = JSON.stringify(Object.entries(labels).toSorted(([a], [b]) => a < b ? -1 : 1))
+    let rollup = this.byLabels.get(key)
+    if (rollup === undefined) this.byLabels.set(key, rollup = new Rollup(labels, this.clock))
+    return rollup
+  }
+
+  get all(): ReadonlyArray<Rollup> {
+    return Array.from(this.byLabels.values())
+  }
+}

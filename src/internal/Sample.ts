@@ -1,0 +1,151 @@
+/**
+ * The flattening of what a metric shows. Public through `Metric`.
+ */
+import * as Predicate from "effect/Predicate"
+import type { ExponentialValue } from "./dimension/ExponentialHistogram.ts"
+import type { HistogramValue } from "./dimension/Histogram.ts"
+import type { QuantilesValue } from "./dimension/Quantiles.ts"
+import { overflowKey, overflowLabels } from "./dimension/Series.ts"
+import {
+  type Instrument,
+  type InstrumentKind,
+  type Instruments,
+  isDistribution,
+  isSummary,
+  type Quantity
+} from "./Instrument.ts"
+
+interface SampleOf<Kind extends InstrumentKind, Value> {
+  /** The name of the dimension; names of nested ones are joined with a dot. */
+  readonly dimension: string
+  readonly kind: Kind
+  /** In UCUM notation. */
+  readonly unit: string | undefined
+  readonly labels: Readonly<Record<string, string>>
+  readonly value: Value
+}
+
+/**
+ * One number, or one distribution, of a metric: what exporters publish.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type Sample =
+  | SampleOf<"counter" | "upDownCounter" | "gauge", number | bigint>
+  | SampleOf<"histogram", HistogramValue | ExponentialValue>
+  | SampleOf<"summary", QuantilesValue<ReadonlyArray<number>>>
+
+/**
+ * How one quantity of a metric is published, and by which labels.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface FlatInstrument extends Quantity {
+  readonly labels: ReadonlyArray<string>
+}
+
+type Labels = Readonly<Record<string, string>>
+
+const isRecord = (u: unknown): u is Record<string, unknown> => Predicate.isObject(u) && !Array.isArray(u)
+
+const noLabels: Labels = Object.freeze({})
+
+/** The name says what a number is that has no instrument. */
+const quantityOf = (dimension: string): Quantity => /(^|[._])total$/.test(dimension) ? counter : gauge
+
+const counter: Quantity = { kind: "counter" }
+const gauge: Quantity = { kind: "gauge" }
+
+/** What a metric shows, as numbers and distributions. What is neither is left out. */
+export const samplesOf = (instruments: Instruments, shown: object): Array<Sample> => {
+  const samples: Array<Sample> = []
+  flattenFields(samples, "", instruments, shown as Record<string, unknown>, noLabels)
+  return samples
+}
+
+const flattenFields = (
+  samples: Array<Sample>,
+  prefix: string,
+  instruments: Instruments,
+  record: Readonly<Record<string, unknown>>,
+  labels: Labels
+): void => {
+  for (const key of Object.keys(record)) {
+    flatten(samples, prefix + key, Object.hasOwn(instruments, key) ? instruments[key] : undefined, record[key], labels)
+  }
+}
+
+const flatten = (
+  samples: Array<Sample>,
+  dimension: string,
+  instrument: Instrument | undefined,
+  value: unknown,
+  labels: Labels
+): void => {
+  if (instrument === undefined || "kind" in instrument) {
+    return flattenQuantity(samples, dimension, instrument, value, labels)
+  }
+  if ("dimensions" in instrument) {
+    if (isRecord(value)) flattenFields(samples, `${dimension}.`, instrument.dimensions, value, labels)
+  } else if ("label" in instrument) {
+    if (!isRecord(value)) return
+    for (const key of Object.keys(value)) {
+      const own = key === overflowKey ? overflowLabels : { [instrument.label]: key }
+      flatten(samples, dimension, instrument.of, value[key], join(labels, own))
+    }
+  } else if (Array.isArray(value)) {
+    for (const entry of value) {
+      if (!isRecord(entry)) continue
+      if ("items" in instrument) {
+        const own = { [instrument.items]: String(entry.item) }
+        flatten(samples, dimension, instrument.of, entry.count, join(labels, own))
+      } else flatten(samples, dimension, instrument.of, entry.value, join(labels, entry.labels as Labels))
+    }
+  }
+}
+
+const join = (labels: Labels, own: Labels): Labels => labels === noLabels ? own : { ...labels, ...own }
+
+const flattenQuantity = (
+  samples: Array<Sample>,
+  dimension: string,
+  quantity: Quantity | undefined,
+  value: unknown,
+  labels: Labels
+): void => {
+  if (typeof value === "number" || typeof value === "bigint") {
+    const { kind, unit } = quantity ?? quantityOf(dimension)
+    if (kind !== "histogram" && kind !== "summary") samples.push({ dimension, kind, unit, labels, value })
+  } else if (quantity?.kind === "histogram") {
+    if (isDistribution(value)) samples.push({ dimension, kind: "histogram", unit: quantity.unit, labels, value })
+  } else if (quantity?.kind === "summary") {
+    if (isSummary(value)) samples.push({ dimension, kind: "summary", unit: quantity.unit, labels, value })
+  } else if (isRecord(value)) {
+    for (const key of Object.keys(value)) flatten(samples, `${dimension}.${key}`, quantity, value[key], labels)
+  }
+}
+
+/** The instruments of all quantities, by dimension. `shown` is what the initial state shows, as far as that is known. */
+export const flatInstruments = (instruments: Instruments, shown: object = {}): Record<string, FlatInstrument> => {
+  const flat: Record<string, FlatInstrument> = {}
+  const visit = (dimension: string, instrument: Instrument, labels: ReadonlyArray<string>): void => {
+    if ("kind" in instrument) flat[dimension] = { ...instrument, labels }
+    else if ("dimensions" in instrument) {
+      for (const [name, inner] of Object.entries(instrument.dimensions)) visit(`${dimension}.${name}`, inner, labels)
+    } else {
+      const own = "label" in instrument
+        ? [instrument.label]
+        : "items" in instrument
+        ? [instrument.items]
+        : instrument.labels
+      visit(dimension, instrument.of, labels.concat(own))
+    }
+  }
+  for (const [dimension, instrument] of Object.entries(instruments)) visit(dimension, instrument, [])
+  for (const { dimension, kind, unit } of samplesOf(instruments, shown)) {
+    flat[dimension] ??= unit === undefined ? { kind, labels: [] } : { kind, unit, labels: [] }
+  }
+  return flat
+}

@@ -1,0 +1,121 @@
+import * as Schema from "effect/Schema"
+import * as SchemaTransformation from "effect/SchemaTransformation"
+import { Count } from "./Count.ts"
+import { type Algebra, MergeConflict, type Merging, nobody, type Owner } from "./Kind.ts"
+
+/**
+ * The states of several dimensions, in fields `f0`, `f1` and so on: named by
+ * place, so that any name of a dimension will do, and fields of an object, so
+ * that a number in it can be changed without making another one.
+ */
+export interface FieldsState {
+  readonly owner: Owner
+  /** How many inputs no dimension could take: not finite, or not of the right kind. Counted at the root of a metric. */
+  skipped: number
+  [field: `f${number}`]: any
+}
+
+export interface FieldsConstructor {
+  new(owner: Owner, skipped: number, ...states: ReadonlyArray<unknown>): FieldsState
+}
+
+/** One class for each number of fields keeps the code that uses it fast. */
+const classes: Array<FieldsConstructor> = []
+
+/** The class of the states with so many fields. */
+export const fieldsClass = (width: number): FieldsConstructor =>
+  classes[width] ??= generateClass(width) ?? interpretClass(width)
+
+/** Returns `undefined` where code generation is forbidden. */
+export const generateClass = (width: number): FieldsConstructor | undefined => {
+  const names = Array.from({ length: width }, (_, at) => `f${at}`)
+  const assignments = ["owner", "skipped", ...names].map((name) => `this.${name}=${name}`).join(";")
+  try {
+    // oxlint-disable-next-line no-implied-eval -- the text holds nothing but numbered names
+    return new Function(`return class Fields{constructor(owner,skipped,${names.join()}){${assignments}}}`)()
+  } catch {
+    return undefined
+  }
+}
+
+/** The same class where code generation is forbidden. */
+export const interpretClass = (width: number): FieldsConstructor =>
+  class Fields implements FieldsState {
+    readonly owner: Owner
+    skipped: number;
+    [field: `f${number}`]: any
+    constructor(owner: Owner, skipped: number, ...states: ReadonlyArray<unknown>) {
+      this.owner = owner
+      this.skipped = skipped
+      for (let at = 0; at < width; at++) this[`f${at}`] = states[at]
+    }
+  }
+
+/** What can be done with the states of several dimensions together. */
+export const fields = (
+  names: ReadonlyArray<string>,
+  inner: ReadonlyArray<Algebra<any, unknown>>
+): Algebra<FieldsState, Record<string, unknown>> => {
+  const State = fieldsClass(names.length)
+
+  const combine = (
+    a: FieldsState,
+    b: FieldsState,
+    skipped: number,
+    owner: Owner,
+    f: (inner: Algebra<any, unknown>, a: unknown, b: unknown) => unknown
+  ): FieldsState =>
+    new State(
+      owner,
+      skipped,
+      ...inner.map((inner, at) => {
+        try {
+          return f(inner, a[`f${at}`], b[`f${at}`])
+        } catch (conflict) {
+          if (!(conflict instanceof MergeConflict)) throw conflict
+          throw new MergeConflict(`${names[at]}: ${conflict.message}`)
+        }
+      })
+    )
+
+  const isState = (u: unknown): u is FieldsState => u instanceof State
+
+  const codec = Schema.Struct({
+    dimensions: Schema.Struct(Object.fromEntries(names.map((name, at) => [name, inner[at]!.codec]))),
+    skipped: Count
+  }).pipe(Schema.decodeTo(
+    Schema.declare(isState),
+    SchemaTransformation.transform({
+      decode: ({ dimensions, skipped }): FieldsState =>
+        new State(nobody, skipped, ...names.map((name) => (dimensions as Record<string, unknown>)[name])),
+      encode: (state) => ({
+        dimensions: Object.fromEntries(names.map((name, at) => [name, state[`f${at}`]])),
+        skipped: state.skipped
+      })
+    })
+  ))
+
+  return {
+    initial: new State(nobody, 0, ...inner.map(({ initial }) => initial)),
+    view: (state, time) => {
+      const values: Record<string, unknown> = {}
+      for (let at = 0; at < names.length; at++) values[names[at]!] = inner[at]!.view(state[`f${at}`], time)
+      return values
+    },
+    merge: (a, b, owner) => combine(a, b, a.skipped + b.skipped, owner, (inner, a, b) => inner.merge(a, b, owner)),
+    diff: (later, earlier) =>
+      later.skipped < earlier.skipped
+        ? later
+        : combine(later, earlier, later.skipped - earlier.skipped, nobody, (inner, a, b) => inner.diff(a, b)),
+    codec,
+    merging: inner.reduce<Merging>(
+      (weakest, { merging }) => strength[merging] < strength[weakest] ? merging : weakest,
+      "exact"
+    ),
+    agree: (a, b, along) =>
+      a.skipped === b.skipped
+      && inner.every((inner, at) => inner.agree(a[`f${at}`], b[`f${at}`], along.map((state) => state[`f${at}`])))
+  }
+}
+
+const strength: Record<Merging, number> = { ordered: 0, approximate: 1, exact: 2 }

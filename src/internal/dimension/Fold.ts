@@ -1,0 +1,48 @@
+import type { MetricEvent } from "../../Event.ts"
+import type { Meta } from "../EventMeta.ts"
+import type { FieldsState } from "./Fields.ts"
+import { generateFold } from "./generateFold.ts"
+import { interpretFold } from "./interpretFold.ts"
+import type { Owner } from "./Kind.ts"
+import type { Struct } from "./Node.ts"
+
+/**
+ * The step of a metric made of dimensions: at once, or in two halves.
+ *
+ * `read` runs all code of the user's, which may throw or fold something itself,
+ * and only then leaves what it found in the registers; `write` runs none. So
+ * several metrics can take an event together or not at all, also where states are
+ * changed in place.
+ */
+export interface Fold<in out Registers = any> {
+  /** The state after the event, `undefined` where no dimension counts it. Throws before it changes anything. */
+  readonly step: (state: FieldsState, event: any, meta: Meta, owner: Owner) => FieldsState | undefined
+  /** What `read` leaves for `write`. */
+  readonly registers: () => Registers
+  /** Whether any dimension counts the event. */
+  readonly read: (event: any, meta: Meta, registers: Registers) => boolean
+  readonly write: (state: FieldsState, owner: Owner, registers: Registers) => FieldsState
+}
+
+/** The fold of these dimensions, as fast as the place allows. */
+export const foldOf = (root: Struct): Fold => generateFold(root) ?? interpretFold(root)
+
+/** The same fold for the events for which the predicate holds. */
+export const filtered = (fold: Fold, predicate: (event: any) => unknown): Fold => ({
+  ...fold,
+  step: (state, event, meta, owner) => predicate(event) ? fold.step(state, event, meta, owner) : undefined,
+  read: (event, meta, registers) => predicate(event) ? fold.read(event, meta, registers) : false
+})
+
+/** The same fold over what a function makes of the events. */
+export const mapped = (
+  fold: Fold,
+  f: (event: MetricEvent, meta: Meta) => readonly [MetricEvent, Meta]
+): Fold => ({
+  ...fold,
+  step: (state, event, meta, owner) => fold.step(state, ...f(event, meta), owner),
+  read: (event, meta, registers) => {
+    const [inner, innerMeta] = f(event, meta)
+    return fold.read(inner, innerMeta, registers)
+  }
+})

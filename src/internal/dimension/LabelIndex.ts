@@ -1,0 +1,80 @@
+type Level = Map<string, Level | number>
+
+/**
+ * The place of each combination of labels: nested maps, one level per label.
+ *
+ * It only grows, and states of different age share it: the state with `size`
+ * series knows the places below `size`, and those above are later ones. Only the
+ * newest state may add to it; any other takes a copy first.
+ */
+export class LabelIndex {
+  /** How many labels there are. */
+  readonly width: number
+  #size = 0
+  readonly #root: Level = new Map()
+
+  constructor(width: number) {
+    this.width = width
+  }
+
+  /** How many combinations are known, also to newer states. */
+  get size(): number {
+    return this.#size
+  }
+
+  /** The place of one label, or `undefined`. */
+  find1(label: string): number | undefined {
+    return this.#root.get(label) as number | undefined
+  }
+
+  find2(first: string, second: string): number | undefined {
+    return (this.#root.get(first) as Level | undefined)?.get(second) as number | undefined
+  }
+
+  find(labels: ReadonlyArray<string>): number | undefined {
+    let found: Level | number | undefined = this.#root
+    for (let at = 0; at < this.width && found !== undefined; at++) found = (found as Level).get(labels[at]!)
+    return found as number | undefined
+  }
+
+  /** Adds a combination that is not known, and returns its place. */
+  add(labels: ReadonlyArray<string>): number {
+    const last = this.width - 1
+    let level = this.#root
+    for (let at = 0; at < last; at++) {
+      const label = labels[at]!
+      let next = level.get(label) as Level | undefined
+      if (next === undefined) level.set(label, next = new Map())
+      level = next
+    }
+    level.set(labels[last]!, this.#size)
+    return this.#size++
+  }
+
+  /** An index of its own for the state that knows the places below `size`. */
+  fork(size: number): LabelIndex {
+    const known: Array<ReadonlyArray<string>> = []
+    this.forEach(size, (labels, place) => known[place] = labels)
+    const index = new LabelIndex(this.width)
+    for (const labels of known) index.add(labels)
+    return index
+  }
+
+  /** Calls back for every combination with a place below `size`, those with the same first labels one after the other. */
+  forEach(size: number, f: (labels: ReadonlyArray<string>, place: number) => void): void {
+    if (size > 0) visit(this.#root, [], this.width - 1, size, f)
+  }
+}
+
+const visit = (
+  level: Level,
+  outer: ReadonlyArray<string>,
+  levelsBelow: number,
+  size: number,
+  f: (labels: ReadonlyArray<string>, place: number) => void
+): void => {
+  for (const [label, below] of level) {
+    if (levelsBelow > 0) visit(below as Level, outer.concat(label), levelsBelow - 1, size, f)
+    else if ((below as number) < size) f(outer.concat(label), below as number)
+  }
+}

@@ -1,0 +1,261 @@
+import { count } from "./Count.ts"
+import { fieldsClass } from "./Fields.ts"
+import type { Fold } from "./Fold.ts"
+import { inputOf, type Labelled, labelOf, type Leaf, type Node, type Struct } from "./Node.ts"
+
+/**
+ * Writes the fold of these dimensions out as source text, once per metric: code
+ * of its own lets the engine inline the selectors and steps of this metric, and
+ * keep numbers as numbers; a walk over the tree costs several times as much.
+ *
+ * Returns `undefined` where code generation is forbidden (a content security
+ * policy, `--disallow-code-generation-from-strings`).
+ */
+export const generateFold = (root: Struct): Fold | undefined => {
+  const source = new Source()
+  const plan = planOf(root, source, "true") as StructPlan
+  const { registers } = source
+  const isCounted = `${counts(plan)}||skipped>0`
+  const read = `let skipped=0\n${source.read.join("\n")}`
+  const time = someTimed(plan) ? "meta.time" : "0"
+  const text = `
+class Registers{constructor(){${["skipped", "time", ...registers].map((name) => `this.${name}=0`).join(";")}}}
+return {
+step(state,event,meta,owner){
+${read}
+if(!(${isCounted}))return undefined
+const time=${time}
+${writeRoot(plan, "", source)}
+return state
+},
+registers(){return new Registers()},
+read(event,meta,registers){
+${read}
+${registers.map((name) => `registers.${name}=${name}`).join("\n")}
+registers.skipped=skipped
+registers.time=${time}
+return ${isCounted}
+},
+write(state,owner,registers){
+${writeRoot(plan, "registers.", source)}
+return state
+}}`
+  try {
+    // oxlint-disable-next-line no-implied-eval -- the text holds nothing but numbered names
+    return new Function(...source.constants.keys(), text)(...source.constants.values()) as Fold
+  } catch (error) {
+    if (error instanceof SyntaxError) throw error
+    return undefined
+  }
+}
+
+/** The parts of the text. Values of the metric's stand in it by numbered names. */
+class Source {
+  readonly constants = new Map<string, unknown>()
+  readonly registers: Array<string> = []
+  readonly read: Array<string> = []
+  private last = 0
+
+  name(prefix: string): string {
+    return `${prefix}${this.last++}`
+  }
+
+  constant(prefix: string, value: unknown): string {
+    const name = this.name(prefix)
+    this.constants.set(name, value)
+    return name
+  }
+
+  register(prefix: string): string {
+    const name = this.name(prefix)
+    this.registers.push(name)
+    return name
+  }
+}
+
+interface LeafPlan {
+  readonly _tag: "Leaf"
+  readonly node: Leaf
+  /** Where the input is; `undefined` where the event itself is. */
+  readonly input: string | undefined
+  /** The register that says whether it counts; `undefined` where it always does. */
+  readonly flag: string | undefined
+}
+
+interface LabelledPlan {
+  readonly _tag: "Labelled"
+  readonly node: Labelled
+  readonly labels: ReadonlyArray<string>
+  readonly inner: Plan
+}
+
+interface StructPlan {
+  readonly _tag: "Struct"
+  readonly State: string
+  readonly fields: ReadonlyArray<Plan>
+}
+
+/** What a node reads into which registers. */
+type Plan = LeafPlan | LabelledPlan | StructPlan
+
+/** Writes how the node is read, `guard` being the expression that says whether what it stands in counts the event. */
+const planOf = (node: Node, source: Source, outer: string): Plan => {
+  let guard = outer
+  if (node.when !== undefined) {
+    guard = node._tag === "Leaf" ? source.register("on") : source.name("on")
+    const when = source.constant("when", node.when)
+    source.read.push(`let ${guard}=${outer}&&!!${when}(event)`)
+  }
+  switch (node._tag) {
+    case "Leaf":
+      return planLeaf(node, source, guard)
+    case "Struct":
+      return {
+        _tag: "Struct",
+        State: source.constant("State", fieldsClass(node.fields.length)),
+        fields: node.fields.map((field) => planOf(field, source, guard))
+      }
+    case "Labelled": {
+      const inner = planOf(node.inner, source, guard)
+      const labels = node.selects.map((select) => {
+        const label = source.register("label")
+        const of = source.constant("select", select)
+        const labelOfName = source.constant("labelOf", labelOf)
+        source.read.push(
+          `let ${label}=""`,
+          `if(${
+            counts(inner, "")
+          }){${label}=${of}(event);if(typeof ${label}!=="string")${label}=${labelOfName}(${label})}`
+        )
+        return label
+      })
+      return { _tag: "Labelled", node, labels, inner }
+    }
+  }
+}
+
+const planLeaf = (node: Leaf, source: Source, guard: string): LeafPlan => {
+  if (node.input === "event") {
+    if (guard === "true" || source.registers.includes(guard)) {
+      return { _tag: "Leaf", node, input: undefined, flag: guard === "true" ? undefined : guard }
+    }
+    const flag = source.register("on")
+    source.read.push(`let ${flag}=${guard}`)
+    return { _tag: "Leaf", node, input: undefined, flag }
+  }
+  const select = source.constant("select", node.select)
+  const input = source.register("input")
+  const flag = guard !== "true" && source.registers.includes(guard) ? guard : source.register("on")
+  if (flag !== guard) source.read.push(`let ${flag}=${guard}`)
+  const isNumber = node.input !== "text"
+  source.read.push(`let ${input}=${isNumber ? 0 : `""`}`)
+  const check = isNumber
+    ? `if(!Number.isFinite(${input})${
+      node.input === "amount" ? `||${input}<0` : ""
+    }){${flag}=false;${input}=0;skipped++}`
+    : `if(typeof ${input}!=="string"){${input}=${source.constant("inputOf", inputOf)}("text",${input});` +
+      `if(${input}===undefined){${flag}=false;${input}="";skipped++}}`
+  source.read.push(`if(${flag}){${input}=${select}(event);${check}}`)
+  return { _tag: "Leaf", node, input, flag }
+}
+
+/** The expression that says whether the node counts the event. */
+const counts = (plan: Plan, prefix = ""): string => {
+  switch (plan._tag) {
+    case "Leaf":
+      return plan.flag === undefined ? "true" : `${prefix}${plan.flag}`
+    case "Labelled":
+      return counts(plan.inner, prefix)
+    case "Struct": {
+      const fields = Array.from(new Set(plan.fields.map((field) => counts(field, prefix))))
+      return fields.includes("true") ? "true" : fields.length === 0 ? "false" : `(${fields.join("||")})`
+    }
+  }
+}
+
+const someTimed = (plan: Plan): boolean => {
+  switch (plan._tag) {
+    case "Leaf":
+      return plan.node.isTimed
+    case "Labelled":
+      return someTimed(plan.inner)
+    case "Struct":
+      return plan.fields.some(someTimed)
+  }
+}
+
+/** Writes how the variable `state` is brought up to date; `prefix` is where the inputs are, as variables or in the registers. */
+const writeRoot = (plan: StructPlan, prefix: string, source: Source): string =>
+  `${writeStruct(plan, "state", prefix, source)}
+if(${prefix}skipped>0){${own(plan, "state")};state.skipped+=${prefix}skipped}`
+
+const write = (plan: Plan, state: string, prefix: string, source: Source): string => {
+  switch (plan._tag) {
+    case "Leaf":
+      return writeLeaf(plan, state, prefix, source)
+    case "Struct":
+      return writeStruct(plan, state, prefix, source)
+    case "Labelled":
+      return writeSeries(plan, state, prefix, source)
+  }
+}
+
+const writeLeaf = ({ input, node }: LeafPlan, state: string, prefix: string, source: Source): string => {
+  if (node.add === count.add) return `${state}=${state}+1`
+  const add = source.constant("add", node.add)
+  return `${state}=${add}(${state},${input === undefined ? "1" : prefix + input},${prefix}time,owner)`
+}
+
+const own = ({ State, fields }: StructPlan, state: string): string => {
+  const states = fields.map((_, at) => `,${state}.f${at}`).join("")
+  return `if(owner===0||${state}.owner!==owner)${state}=new ${State}(owner,${state}.skipped${states})`
+}
+
+const writeStruct = (plan: StructPlan, state: string, prefix: string, source: Source): string => {
+  const fields = plan.fields.map((field, at) => {
+    const condition = counts(field, prefix)
+    const text = field._tag === "Leaf"
+      ? write(field, `${state}.f${at}`, prefix, source)
+      : writeInner(field, `${state}.f${at}`, prefix, source)
+    return condition === "true" ? `{${text}}` : `if(${condition}){${text}}`
+  })
+  return [own(plan, state), ...fields].join("\n")
+}
+
+const writeInner = (plan: Plan, field: string, prefix: string, source: Source): string => {
+  const inner = source.name("state")
+  return `let ${inner}=${field};${write(plan, inner, prefix, source)};${field}=${inner}`
+}
+
+const writeSeries = (
+  { inner, labels, node }: LabelledPlan,
+  state: string,
+  prefix: string,
+  source: Source
+): string => {
+  const place = source.name("place")
+  const before = source.name("before")
+  const after = source.name("after")
+  const inputs = labels.map((label) => prefix + label)
+  const initial = source.constant("initial", node.inner.initial)
+  const find = labels.length === 1
+    ? `find1(${inputs[0]})`
+    : labels.length === 2
+    ? `find2(${inputs.join()})`
+    : `find([${inputs.join()}])`
+  const lines = [
+    `${state}=${state}.ownedBy(owner)`,
+    `let ${place}=${state}.index.${find}`,
+    `if(${place}===undefined||${place}>=${state}.size)${place}=${state}.admit([${inputs.join()}],${node.limit})`,
+    `if(${place}<0)${state}.over++`
+  ]
+  const step = [
+    `const ${before}=${place}<0?${state}.other:${state}.values.get(${place})`,
+    `let ${after}=${before}===undefined?${initial}:${before}`,
+    write(inner, after, prefix, source),
+    `if(${after}!==${before}){if(${place}<0)${state}.other=${after};` +
+    `else ${state}.values=${state}.values.set(${place},${after},owner)}`
+  ].join("\n")
+  lines.push(node.onLimit === "drop" ? `if(${place}>=0){${step}}` : `{${step}}`)
+  return lines.join("\n")
+}

@@ -1,0 +1,6 @@
+/**
+ * For tests: a recorder that shows what was emitted, and the laws of metrics.
+ *
+ * @since 0.1.0
+ */
+export * as TestRecorder from "./TestRecorder.ts"

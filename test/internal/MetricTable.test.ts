@@ -1,0 +1,102 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Effect } from "effect"
+import { type Dimension, Metric, Recorder } from "mvx-metrics"
+
+interface Hit {
+  readonly _tag: "cache.hit"
+  readonly bytes: number
+}
+
+const hit = (bytes: number): Hit => ({ _tag: "cache.hit", bytes })
+
+/** A metric of dimensions whose second selector is given. */
+const hits = (name: string, select: (event: Hit) => number = (event) => event.bytes) =>
+  Metric.fromDimensions(name, ["cache.hit"], (d: Dimension.Builder<Hit>) => ({
+    total: d.count(),
+    bytes: d.sum(select),
+    by: d.by("bytes", (event) => event.bytes, d.count())
+  }))
+
+const totals = (snapshots: Record<string, Metric.MetricSnapshot>) =>
+  Object.values(snapshots).map(({ dimensions }) => (dimensions as { readonly total: number }).total)
+
+describe("metrics of dimensions in a recorder", () => {
+  it.effect("count an event in no dimension, and other metrics count it, when a selector throws", () =>
+    Effect.gen(function*() {
+      const Fragile = hits("fragile", ({ bytes }) => {
+        if (bytes === 2) throw new Error("fragile")
+        return bytes
+      })
+      for (const metrics of [[Fragile], [hits("first"), Fragile, hits("last")]]) {
+        const recorder = yield* Recorder.make({ entityId: "cache", metrics, linger: 60_000 })
+        for (const bytes of [1, 2, 3]) recorder.registerEventUnsafe(hit(bytes))
+        const { dimensions } = yield* recorder.snapshot(Fragile)
+        assert.deepStrictEqual({ ...dimensions, by: { ...dimensions.by } }, { total: 2, bytes: 4, by: { 1: 1, 3: 1 } })
+        assert.deepStrictEqual(totals(yield* recorder.snapshots), metrics.map((metric) => metric === Fragile ? 2 : 3))
+        assert.deepStrictEqual((yield* recorder.stats).defects, { fragile: 1 })
+      }
+    }))
+
+  it.effect("show the events before, in all metrics, to a selector that reads in the middle of a fold", () =>
+    Effect.gen(function*() {
+      const seen: Array<ReadonlyArray<number>> = []
+      let recorder: Recorder.Handle | undefined = undefined
+      const Curious = hits("curious", ({ bytes }) => {
+        seen.push(totals(recorder!.snapshotsUnsafe()))
+        return bytes
+      })
+      recorder = yield* Recorder.make({
+        entityId: "cache",
+        metrics: [hits("first"), Curious, hits("last")],
+        linger: 60_000
+      })
+      for (const bytes of [1, 2, 3]) recorder.registerEventUnsafe(hit(bytes))
+      yield* recorder.flush
+      assert.deepStrictEqual(seen, [[0, 0, 0], [1, 1, 1], [2, 2, 2]])
+    }))
+
+  it.effect("count right when a selector makes another recorder fold the same metrics", () =>
+    Effect.gen(function*() {
+      const First = hits("first")
+      const other = yield* Recorder.make({ entityId: "other", metrics: [First, hits("second")], linger: 60_000 })
+      const Nosy = hits("nosy", ({ bytes }) => {
+        other.registerEventUnsafe(hit(bytes * 10))
+        other.snapshotsUnsafe()
+        Metric.fold(First, [hit(7)])
+        return bytes
+      })
+      const recorder = yield* Recorder.make({ entityId: "cache", metrics: [First, Nosy], linger: 60_000 })
+      for (const bytes of [1, 2, 3]) recorder.registerEventUnsafe(hit(bytes))
+      const bytesOf = (recorder: Recorder.Handle) =>
+        Effect.map(recorder.snapshot(First), ({ dimensions }) => [dimensions.bytes, Object.keys(dimensions.by)])
+      assert.deepStrictEqual(yield* bytesOf(recorder), [6, ["1", "2", "3"]])
+      assert.deepStrictEqual(yield* bytesOf(other), [60, ["10", "20", "30"]])
+    }))
+
+  it.effect("say what they could not count, also when they are taken out", () =>
+    Effect.gen(function*() {
+      const Limited = Metric.fromDimensions("limited", ["cache.hit"], (d: Dimension.Builder<Hit>) => ({
+        bytes: d.sum((event) => event.bytes),
+        mean: d.mean((event) => event.bytes),
+        by: d.by("bytes", (event) => event.bytes, d.by({ half: (event) => event.bytes / 2 }, d.count(), { limit: 1 }), {
+          limit: 2,
+          onLimit: "drop"
+        })
+      }))
+      const recorder = yield* Recorder.make({ entityId: "cache", metrics: [Limited, hits("other")], linger: 60_000 })
+      for (const bytes of [1, NaN, 2, -1, 3, 4, Infinity]) recorder.registerEventUnsafe(hit(bytes))
+      const uncounted = Effect.map(
+        recorder.stats,
+        ({ defects, overLimit, skipped }) => ({ defects, overLimit, skipped })
+      )
+      yield* recorder.flush
+      const expected = { defects: {}, skipped: { limited: 5, other: 3 }, overLimit: { "limited.by": 5 } }
+      assert.deepStrictEqual(yield* uncounted, expected)
+      yield* recorder.unregisterMetric("limited")
+      assert.deepStrictEqual(yield* uncounted, expected)
+      yield* recorder.registerMetric(Limited)
+      recorder.registerEventUnsafe(hit(NaN))
+      yield* recorder.flush
+      assert.deepStrictEqual((yield* uncounted).skipped, { limited: 7, other: 4 })
+    }))
+})
