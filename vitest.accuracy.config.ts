@@ -1,4 +1,7 @@
 import { defineConfig } from "vitest/config"
 import config from "./vitest.config.ts"
 
-export default defineConfig({ ...config, test: { ...config.test, include: ["test/accuracy/**/*.test.ts"] } })
+export default defineConfig({
+  ...config,
+  test: { ...config.test, include: ["test/accuracy/**/*.test.ts"], exclude: [] }
+})

@@ -81,6 +81,12 @@ export interface Options {
 export interface RecorderOptions extends Omit<Options, "namespace"> {
   /** The measured scope. Default: the id of the recorder. */
   readonly entityId?: string | undefined
+  /**
+   * `"rollup"`: the values are published as a part of the one series that all
+   * recorders with the same labels add up to, also when they are gone. Default
+   * `"own"`: as series of their own. A metric that cannot be merged is refused.
+   */
+  readonly export?: "own" | "rollup" | undefined
   /** The metrics to begin with. */
   readonly metrics?: ReadonlyArray<Metric.Any> | undefined
   /** Runs before the first change is delivered. */
@@ -243,7 +249,7 @@ export interface Standalone {
   readonly removeRecorder: (id: string) => Promise<Recorder>
   /** The views of all metrics, by recorder id and metric name. */
   readonly snapshots: () => Record<string, Record<string, Metric.MetricSnapshot>>
-  /** The states of all recorders. */
+  /** The states of all recorders, and of the series that those with `export: "rollup"` add up to. */
   readonly captures: () => ReadonlyArray<RecorderCapture>
   /** What became of everything that the recorders were offered, removed ones included. */
   readonly stats: () => RuntimeStats

@@ -2,6 +2,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Option, Schema } from "effect"
 import { Dimension, Event, Metric } from "mvx-metrics"
+import { spawnSync } from "node:child_process"
 
 class SaveAttempt extends Event.Class<SaveAttempt>()("document_storage.save.attempt", {
   outcome: Schema.Literals(["SUCCESS", "FAILURE"]),
@@ -90,6 +91,25 @@ describe("Metric.fromDimensions", () => {
     assert.isTrue(Option.isNone(Failures.reduce(Failures.initial, saved(1), { time: 0 })))
     assert.isTrue(Option.isSome(Failures.reduce(Failures.initial, failed(1), { time: 0 })))
   })
+
+  it("folds the same where code generation is forbidden", () => {
+    const program = `
+      import { Metric } from "mvx-metrics"
+      const M = Metric.fromDimensions("m", ["a"], (d) => ({
+        total: d.count(),
+        sum: d.sum((e) => e.n),
+        by: d.by({ n: (e) => e.n }, d.histogram((e) => e.n, { boundaries: [1] }))
+      }))
+      const state = Metric.fold(M, [1, 2, 2, NaN].map((n) => ({ _tag: "a", n })))
+      console.log(JSON.stringify(Metric.snapshot(M, state).dimensions))
+    `
+    const flags = ["--conditions=mvx-metrics-source", "--input-type=module"]
+    const run = (...more: ReadonlyArray<string>) =>
+      spawnSync(process.execPath, [...flags, ...more, "-e", program], { encoding: "utf8" })
+    const forbidden = run("--disallow-code-generation-from-strings")
+    assert.include(forbidden.stdout, "{\"total\":4,\"sum\":5,", forbidden.stderr)
+    assert.strictEqual(forbidden.stdout, run().stdout)
+  }, 30_000)
 
   it("keeps merging, storing and folding under every combinator", () => {
     const events = [{ _tag: "disk.write", ms: 4 } as const, { _tag: "disk.write", ms: 0.5 } as const]

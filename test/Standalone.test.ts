@@ -104,6 +104,29 @@ describe("a standalone runtime", () => {
     assert.deepStrictEqual(await starting.shutdown(), empty)
   })
 
+  it("captures what the recorders of a roll-up add up to, also when they are gone", async () => {
+    const metrics = await started()
+    const Sizes = Metric.fromDimensions("sizes", [Hit], (d) => ({ n: d.sum((e) => e.n) }))
+    const options = { export: "rollup", labels: { side: "server" }, metrics: [Sizes] } as const
+    for (const id of ["one", "two", "three"]) {
+      ;(await metrics.createRecorder(id, options)).registerEvent(new Hit({ n: 2 }))
+    }
+    await metrics.removeRecorder("one")
+    const [capture, ...rest] = metrics.captures()
+    assert.deepStrictEqual([rest, capture!.export, capture!.labels, capture!.offset], [
+      [],
+      "rollup",
+      { side: "server" },
+      3
+    ])
+    assert.deepStrictEqual(
+      capture!.metrics.flatMap(({ metric, state }) => Metric.samples(metric, state)).map(({ value }) => value),
+      [6]
+    )
+    await metrics.shutdown()
+    assert.strictEqual(metrics.captures()[0]!.offset, 3)
+  })
+
   it("refuses wrong options where they are given", () => {
     const wrong: ReadonlyArray<any> = [{ capacity: 0 }, { namespace: "" }, { overflow: "block" }, { linger: NaN }, null]
     for (const options of wrong) assert.strictEqual(thrown(() => Standalone.make(options))._tag, "InvalidOptionError")

@@ -99,14 +99,33 @@ export class RuntimeHandle implements Handle {
   }
 
   get captures(): Effect.Effect<ReadonlyArray<RecorderCapture>> {
-    return this.readAll("captures", (recorders) => {
-      const rollups = new RollupRead(this.registry.rollups.all, recorders.map(({ base }) => base.core))
-      return {
-        read: (base) => base.core.rollup === undefined ? base.readCapture() : rollups.add(base.core),
-        readCustom: (recorder) => recorder.capture,
-        rest: () => rollups.captures(this.namespace, Context.get(this.context, Clock.Clock).currentTimeMillisUnsafe())
-      }
-    })
+    return this.readAll("captures", (recorders) => ({
+      ...this.capturing(recorders),
+      readCustom: (recorder) => recorder.capture
+    }))
+  }
+
+  /** The captures of all recorders, at once; not for custom ones. */
+  capturesUnsafe(): Array<RecorderCapture> {
+    const { readable } = this.registry
+    const { read, rest } = this.capturing(readable)
+    const captures: Array<RecorderCapture> = []
+    for (const { base } of readable) {
+      base.core.foldAll()
+      const capture = read(base)
+      if (capture !== undefined) captures.push(capture)
+    }
+    return captures.concat(rest())
+  }
+
+  private capturing(recorders: ReadonlyArray<RegisteredRecorder>) {
+    const rollups = new RollupRead(this.registry.rollups.all, recorders.map(({ base }) => base.core))
+    const clock = Context.get(this.context, Clock.Clock)
+    return {
+      read: (base: RecorderHandle): RecorderCapture | void =>
+        base.core.rollup === undefined ? base.readCapture() : rollups.add(base.core),
+      rest: () => rollups.captures(this.namespace, clock.currentTimeMillisUnsafe())
+    }
   }
 
   get snapshots(): Effect.Effect<Record<string, Record<string, Metric.MetricSnapshot>>> {

@@ -114,7 +114,7 @@ export class StandaloneRuntime implements Standalone {
   }
 
   captures(): ReadonlyArray<RecorderCapture> {
-    return this.readable.map((recorder) => recorder.capture())
+    return this.runtime?.capturesUnsafe() ?? []
   }
 
   stats(): RuntimeStats {

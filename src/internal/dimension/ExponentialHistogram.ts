@@ -91,7 +91,13 @@ export class ExponentialState {
 /** How many buckets the values of either sign have at most, unless told: as many as in OpenTelemetry. */
 export const defaultMaxSize = 160
 
+/**
+ * Also that of a state without any value but 0, as the specification recommends
+ * for up to one value. The SDK for JavaScript shows 0 then; merged, that would
+ * coarsen the other state.
+ */
 const maxScale = 20
+
 /** All finite numbers are in two buckets of this scale, one for those of at most 1. */
 const minScale = -10
 

@@ -7,6 +7,9 @@ import type * as Schema from "effect/Schema"
  * has been seen by nobody else; every other state is as if frozen, and copied
  * before the first change. To hand a state out costs nothing: the fold takes
  * another owner. `nobody` owns nothing, which makes the step pure.
+ *
+ * States share structure. So an owner is done for once anybody else, `nobody`
+ * included, has stepped from one of its states and the result is kept.
  */
 export type Owner = number
 
@@ -40,7 +43,10 @@ export interface Algebra<in out State, out Value> {
   readonly initial: State
   /** What a snapshot shows: fresh plain data that shares nothing with the state. `time` is that of the read. */
   readonly view: (state: State, time: number) => Value
-  /** May change `a` in place where that is its owner's, never `b`. Throws a `MergeConflict`. */
+  /**
+   * May change `a` in place where that is the owner's, never `b`, which must not
+   * be the owner's: the result may share structure with it. Throws a `MergeConflict`.
+   */
   readonly merge: (a: State, b: State, owner: Owner) => State
   /** What came in between: `merge(earlier, diff(later, earlier))` is `later`. What has no difference is as it is later. */
   readonly diff: (later: State, earlier: State) => State

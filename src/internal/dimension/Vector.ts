@@ -13,7 +13,7 @@ interface Node {
 const emptyNode: Node = { owner: nobody, slots: [] }
 
 /**
- * A persistent sparse array: a tree of nodes with 16 slots. A change copies the
+ * A persistent sparse array with indexes below 2^28: a tree of nodes with 16 slots. A change copies the
  * nodes from the root to the slot, unless they are the owner's own: O(log n) for
  * one change, no copy for the changes after it.
  */
@@ -51,7 +51,7 @@ export class Vector<A> {
   /** The slots that hold the value of the index, all nodes on the way to them being the owner's. */
   private leafOf(index: number, owner: Owner): Array<unknown> {
     while (index >>> this.depth !== 0) {
-      this.root = { owner, slots: [this.root] }
+      if (this.root.slots.length > 0) this.root = { owner, slots: [this.root] }
       this.depth += bits
     }
     let node = this.root = owned(this.root, owner)

@@ -130,8 +130,8 @@ describe("Histogram", () => {
     "does not agree with one of %o",
     (part) => {
       const stored = { boundaries: [0, 1, 10], counts: [0, 1, 2, 0], sum: 6, min: 1, max: 3 }
-      const other = Schema.decodeUnknownSync(kind.codec)({ ...stored, ...part })
-      assert.isTrue(kind.agree(fold([1, 2, 3]), Schema.decodeUnknownSync(kind.codec)(stored), []))
+      const other = Schema.decodeSync(kind.codec)({ ...stored, ...part })
+      assert.isTrue(kind.agree(fold([1, 2, 3]), Schema.decodeSync(kind.codec)(stored), []))
       assert.isFalse(kind.agree(fold([1, 2, 3]), other, []))
     }
   )
