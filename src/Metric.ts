@@ -200,13 +200,13 @@ export interface Definition<Event, State, Dimensions> {
 }
 
 /**
- * The state of a metric made of dimensions: opaque, immutable.
+ * The state of a metric made of dimensions that show this: opaque, immutable.
  *
  * @category models
  * @since 0.1.0
  */
-export interface DimensionsState {
-  readonly "~mvx-metrics/Metric/DimensionsState": unique symbol
+export interface DimensionsState<in out Dimensions> {
+  readonly "~mvx-metrics/Metric/DimensionsState": (dimensions: Dimensions) => Dimensions
 }
 
 /**
@@ -458,7 +458,7 @@ export const fromDimensions: {
     events: Sources,
     f: (d: Builder<SourceEvent<Sources[number]>>) => Dimensions,
     options?: DimensionsOptions
-  ): Metric<Name, SourceEvent<Sources[number]>, DimensionsState, Values<Dimensions>>
+  ): Metric<Name, SourceEvent<Sources[number]>, DimensionsState<Values<Dimensions>>, Values<Dimensions>>
   <
     const Name extends string,
     Event extends MetricEvent,
@@ -468,7 +468,7 @@ export const fromDimensions: {
     events: ReadonlyArray<Event["_tag"]> | undefined,
     f: (d: Builder<Event>) => Dimensions,
     options?: DimensionsOptions
-  ): Metric<Name, Event, DimensionsState, Values<Dimensions>>
+  ): Metric<Name, Event, DimensionsState<Values<Dimensions>>, Values<Dimensions>>
 } = (
   name: string,
   events: ReadonlyArray<EventSource> | undefined,

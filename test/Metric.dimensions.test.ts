@@ -382,7 +382,7 @@ describe("Metric.merge", () => {
       newest_ms: d.count(),
       by_outcome: d.by("outcome", (e) => e.outcome, d.count())
     }))
-    const error = errorOf(Metric.MetricMergeError, () => Metric.merge(Saves, Saves.initial, other.initial))
+    const error = errorOf(Metric.MetricMergeError, () => Metric.merge(Saves, Saves.initial, other.initial as any))
     assert.deepStrictEqual([error.name, error.reason, error.cause], [
       "document_storage.saves",
       "duration_ms: the boundaries are [1, 10] and [2]",

@@ -210,8 +210,9 @@ describe("Metric.fromDimensions", () => {
         // @ts-expect-error neither
         limited: d.by("outcome", (e) => e.outcome, d.count(), { onLimit: "keep" })
       }))
+    const Other = Metric.fromDimensions("other", [SaveAttempt], (d) => ({ total: d.count() }))
     // @ts-expect-error the state of another metric
-    const other = () => Metric.merge(Saves, { total: 1 }, Saves.initial)
+    const other = () => Metric.merge(Saves, Saves.initial, Other.initial)
     void [wrong, other]
   })
 })
