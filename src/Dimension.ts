@@ -203,10 +203,13 @@ export type Label = string | number | boolean | bigint | undefined
  * @since 0.1.0
  */
 export type ByLabel<L extends Label, Value> =
-  & (string extends Text<L> ? Readonly<Record<string, Value>> : { readonly [K in Text<L>]?: Value })
+  & (string extends L ? Readonly<Record<string, Value>> : { readonly [K in Text<L>]?: Value })
   & { readonly [overflowKey]?: Value }
 
-type Text<L extends Label> = L extends undefined ? "" : `${Exclude<L, undefined>}`
+type Text<L extends Label> = L extends undefined ? ""
+  : number extends L ? number
+  : bigint extends L ? number
+  : `${Exclude<L, undefined>}`
 
 /**
  * Options that every dimension has.
@@ -258,14 +261,23 @@ export type Values<Fields extends Readonly<Record<string, Any>>> = {
 }
 
 /**
+ * What is measured of an event; nothing, where it is `undefined`.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type Measure<in Event> = (event: Event) => number | undefined
+
+/**
  * Makes dimensions of one type of events: what the callback of
  * `Metric.fromDimensions` is given.
  *
  * **Details**
  *
- * The first argument says what is measured of an event. A value that is not a
- * finite number never gets into a state: it is skipped, and counted in the
- * `skipped` of the recorder's `stats`.
+ * The first argument says what is measured of an event. An event for which that
+ * is `undefined` does not count: optional fields need no more than
+ * `(e) => e.bytes`. Any other value that is not a finite number never gets into a
+ * state: it is skipped, and counted in the `skipped` of the recorder's `stats`.
  *
  * @category models
  * @since 0.1.0
@@ -284,23 +296,23 @@ export interface Builder<in out Event> {
    * A negative value is skipped and counted; use `upDown` for values that may be
    * negative. A sum beyond the greatest finite number stays there.
    */
-  readonly sum: (f: (event: Event) => number, options?: UnitOptions<Event>) => Dimension<Event, number, number>
+  readonly sum: (f: Measure<Event>, options?: UnitOptions<Event>) => Dimension<Event, number, number>
 
   /**
    * The sum of values that may be negative: how many there are now, where events
    * say +1 and -1. An up-down counter.
    */
-  readonly upDown: (f: (event: Event) => number, options?: UnitOptions<Event>) => Dimension<Event, number, number>
+  readonly upDown: (f: Measure<Event>, options?: UnitOptions<Event>) => Dimension<Event, number, number>
 
   /** The smallest value so far, `undefined` before the first. A gauge; merges exactly. */
   readonly min: (
-    f: (event: Event) => number,
+    f: Measure<Event>,
     options?: UnitOptions<Event>
   ) => Dimension<Event, number | undefined, number | undefined>
 
   /** The greatest value so far, `undefined` before the first. A gauge; merges exactly. */
   readonly max: (
-    f: (event: Event) => number,
+    f: Measure<Event>,
     options?: UnitOptions<Event>
   ) => Dimension<Event, number | undefined, number | undefined>
 
@@ -309,7 +321,7 @@ export interface Builder<in out Event> {
    * a sum and a count, so that it merges as faithfully as a sum.
    */
   readonly mean: (
-    f: (event: Event) => number,
+    f: Measure<Event>,
     options?: UnitOptions<Event>
   ) => Dimension<Event, MeanState, number | undefined>
 
@@ -324,7 +336,7 @@ export interface Builder<in out Event> {
    * sum of squares does.
    */
   readonly variance: (
-    f: (event: Event) => number,
+    f: Measure<Event>,
     options?: UnitOptions<Event>
   ) => Dimension<Event, VarianceState, VarianceValue>
 
@@ -338,7 +350,7 @@ export interface Builder<in out Event> {
    * time the greater one.
    */
   readonly last: (
-    f: (event: Event) => number,
+    f: Measure<Event>,
     options?: UnitOptions<Event>
   ) => Dimension<Event, LastState, number | undefined>
 
@@ -353,7 +365,7 @@ export interface Builder<in out Event> {
    * 2 500, 5 000, 7 500, 10 000.
    */
   readonly histogram: (
-    f: (event: Event) => number,
+    f: Measure<Event>,
     options?: UnitOptions<Event> & {
       /** The upper bounds of the buckets, ascending. */
       readonly boundaries?: ReadonlyArray<number> | undefined
@@ -367,7 +379,7 @@ export interface Builder<in out Event> {
    * OpenTelemetry; histograms of different scale merge exactly.
    */
   readonly exponentialHistogram: (
-    f: (event: Event) => number,
+    f: Measure<Event>,
     options?: UnitOptions<Event> & {
       /** How many buckets there are at most, for positive and for negative values each; 160 unless given. */
       readonly maxSize?: number | undefined
@@ -380,12 +392,12 @@ export interface Builder<in out Event> {
    * **Details**
    *
    * A quantile lies in the bucket of the value that it estimates: its relative
-   * error is below 2^(2^-scale) - 1. With 160 buckets that is 4.4 % for values
-   * whose greatest is up to 1 000 times the smallest, 9.1 % up to 1 000 000 times.
-   * More buckets make it smaller. 0 and 1 are exact.
+   * error is below 2^(2^-scale) - 1. With 160 buckets that is 4.5 % for values
+   * whose greatest is up to 980 times the smallest, 9.1 % up to 960 000 times. Twice
+   * as many buckets are one scale more. 0 and 1 are exact.
    */
   readonly quantiles: <const Q extends ReadonlyArray<number>>(
-    f: (event: Event) => number,
+    f: Measure<Event>,
     options: UnitOptions<Event> & {
       /** Between 0 and 1: 0.5 is the median. */
       readonly quantiles: Q
@@ -400,7 +412,7 @@ export interface Builder<in out Event> {
    *
    * HyperLogLog with 2^precision registers and Ertl's estimator (2017): the
    * standard error is 1.04 / sqrt(2^precision), 0.81 % with the default precision
-   * of 14, however many values there were. An absent value is skipped.
+   * of 14, however many values there were. An absent value does not count.
    */
   readonly distinct: (
     f: (event: Event) => Label,
@@ -418,7 +430,7 @@ export interface Builder<in out Event> {
    *
    * Space-Saving (Metwally, Agrawal, El Abbadi 2005): every value that makes up
    * more than one part in `capacity` of all is found. States merge as by Agarwal
-   * et al. (2013). An absent value is skipped.
+   * et al. (2013). An absent value does not count.
    */
   readonly topK: (
     f: (event: Event) => Label,
@@ -442,10 +454,16 @@ export interface Builder<in out Event> {
    * at the time of the read: it falls to zero while nothing happens. The oldest
    * slice counts in part, as if its events had been spread evenly. Events older
    * than the window do not count.
+   *
+   * **Gotchas**
+   *
+   * `Metric.snapshot` and `Metric.samples` read at time 0 unless they are given
+   * another: what is later is not there yet. An event from the far future, by a
+   * wrong clock, moves the window there, and those of the present do not count.
    */
   readonly rate: {
     (options?: RateOptions<Event>): Dimension<Event, SlidingWindow.RateState, number>
-    (f: (event: Event) => number, options?: RateOptions<Event>): Dimension<Event, SlidingWindow.RateState, number>
+    (f: Measure<Event>, options?: RateOptions<Event>): Dimension<Event, SlidingWindow.RateState, number>
   }
 
   /**
@@ -476,7 +494,8 @@ export interface Builder<in out Event> {
 
   /** Several dimensions together, such as for each value of a label. */
   readonly struct: <const Fields extends Readonly<Record<string, Dimension<Event, any, unknown>>>>(
-    fields: Fields
+    fields: Fields,
+    options?: Options<Event>
   ) => Dimension<Event, FieldsState, Values<Fields>>
 }
 
@@ -601,7 +620,7 @@ const leaf = (
 /** A dimension that shows one number. */
 const number =
   (kind: Kind<any, number, unknown>, input: Input, instrumentKind: InstrumentKind, isTimed?: boolean) =>
-  (f: (event: any) => number, options?: UnitOptions<any>): Untyped => {
+  (f: Measure<any>, options?: UnitOptions<any>): Untyped => {
     const { unit, when } = optionsOf(options)
     return leaf(kind, input, f, when, quantity(instrumentKind, unit), isTimed)
   }
@@ -658,13 +677,14 @@ const theBuilder: Builder<any> = {
   },
   topK: (f, options) => {
     const { k = defaultK, capacity = 10 * k, label = "item", when } = optionsOf(options)
-    check("k", k, SpaceSaving.checkTopK(k, capacity))
+    check("k", k, SpaceSaving.checkK(k))
+    check("capacity", capacity, SpaceSaving.checkCapacity(capacity, k))
     checkLabels([label])
     return leaf(SpaceSaving.topK(k, capacity), "text", f, when, { items: label, of: quantity("gauge", undefined) })
   },
   rate: (first?: unknown, second?: RateOptions<any>) => {
     const [f, options] = typeof first === "function"
-      ? [first as (event: any) => number, second]
+      ? [first as Measure<any>, second]
       : [() => 1, first as RateOptions<any> | undefined]
     const { unit = "1", when, window = SlidingWindow.defaultWindowMs } = optionsOf(options)
     const kind = SlidingWindow.rate(windowOf(window), SlidingWindow.defaultSlices)
@@ -674,7 +694,7 @@ const theBuilder: Builder<any> = {
     typeof first === "string"
       ? by([first], [rest[0]], rest[1], rest[2], true)
       : by(...labelsOf(first), rest[0], rest[1], false),
-  struct: (fields) => struct(fields)
+  struct: (fields, options) => new DimensionImpl(structOf(fields, optionsOf(options).when)) as Untyped
 }
 
 const windowOf = (given: Duration.Input): number => {
@@ -752,10 +772,8 @@ const checkedNode = (option: string, given: unknown): Node => {
   return nodeOf(given)
 }
 
-const struct = (given: Readonly<Record<string, Any>>): Untyped => new DimensionImpl(structOf(given))
-
 /** @internal */
-export const structOf = (given: Readonly<Record<string, Any>>): Struct => {
+export const structOf = (given: Readonly<Record<string, Any>>, when?: Options<any>["when"]): Struct => {
   if (!Predicate.isObject(given) || Object.keys(given).length === 0 || Object.hasOwn(given, "__proto__")) {
     throw InvalidOptionError.of("dimensions", given, `a record of dimensions by names other than "__proto__"`)
   }
@@ -766,7 +784,7 @@ export const structOf = (given: Readonly<Record<string, Any>>): Struct => {
     _tag: "Struct",
     names,
     fields: nodes,
-    when: undefined,
+    when,
     instrument: { dimensions: Object.fromEntries(nodes.map((node, at) => [names[at], node.instrument])) }
   }
 }

@@ -58,6 +58,7 @@ import { MergeConflict, newOwner, nobody } from "./internal/dimension/Kind.ts"
 import type { Struct } from "./internal/dimension/Node.ts"
 import { EventMeta, type Meta } from "./internal/EventMeta.ts"
 import { faultOf, type Instrument, type Instruments } from "./internal/Instrument.ts"
+import { InvalidOptionError } from "./internal/InvalidOptionError.ts"
 import { plainCopy } from "./internal/plainCopy.ts"
 import { type FlatInstrument, flatInstruments, type Sample, samplesOf } from "./internal/Sample.ts"
 import { tagOf } from "./internal/tagOf.ts"
@@ -205,7 +206,7 @@ export interface Definition<Event, State, Dimensions> {
  * @category models
  * @since 0.1.0
  */
-export interface DimensionsState<in out Dimensions> {
+export interface DimensionsState<in out Dimensions = any> {
   readonly "~mvx-metrics/Metric/DimensionsState": (dimensions: Dimensions) => Dimensions
 }
 
@@ -405,8 +406,8 @@ export const make: {
  * is ignored.
  *
  * Throws an `InvalidMetricError` when the name is blank, when there is no
- * dimension, or when two dimensions have one name once nested names are joined
- * with a dot; an `InvalidOptionError` when an option of a dimension is wrong.
+ * dimension, when two dimensions have one name once nested names are joined with
+ * a dot, or when an option of a dimension is wrong.
  *
  * **Gotchas**
  *
@@ -479,7 +480,7 @@ export const fromDimensions: {
   checkFunction(name, "fromDimensions", f)
   checkVersion(name, version)
   const tags = events === undefined ? undefined : tagsOf(name, events)
-  const dimensions = f(builder<any>())
+  const dimensions = namingMetric(name, () => f(builder<any>()))
   if (!isPlainRecord(dimensions) || Object.keys(dimensions).length === 0) {
     throw InvalidMetricError.of(name, dimensions, "the function to return a record of dimensions")
   }
@@ -488,7 +489,7 @@ export const fromDimensions: {
       throw InvalidMetricError.of(name, given, `"${dimension}" to be a dimension, such as d.count()`)
     }
   }
-  const root = structOf(dimensions)
+  const root = namingMetric(name, () => structOf(dimensions))
   const instruments = (root.instrument as { readonly dimensions: Instruments }).dimensions
   checkDistinct(name, instruments)
   const fold = foldOf(root)
@@ -812,8 +813,16 @@ export const codec = <Name extends string, Event, State, Dimensions>(
     throw InvalidMetricError.of(name, state, "`state` to be a Schema, or the metric to be made of dimensions")
   }
   const Stored = Schema.Struct({
-    metric: Schema.Literal(name),
-    version: Schema.Literal(version),
+    metric: Schema.String.check(
+      Schema.makeFilter((found) =>
+        found === name || `Expected the state of metric ${JSON.stringify(name)}, got ${JSON.stringify(found)}`
+      )
+    ),
+    version: Schema.Int.check(
+      Schema.makeFilter((found) =>
+        found === version || `Expected version ${version} of metric ${JSON.stringify(name)}, got ${found}`
+      )
+    ),
     state: Schema.toCodecJson(state)
   })
   // An issue that reports its input says what was found.
@@ -1121,6 +1130,17 @@ const checkInstruments = (
     if (fault !== undefined) throw InvalidMetricError.of(name, ...fault)
   }
   return Object.freeze(Object.fromEntries(entries)) as Instruments
+}
+
+/** A wrong option of a dimension is a wrong definition of the metric. */
+const namingMetric = <A>(metric: string, define: () => A): A => {
+  try {
+    return define()
+  } catch (error) {
+    if (!(error instanceof InvalidOptionError)) throw error
+    const { expected, given, option } = error
+    throw new InvalidMetricError({ metric, given, expected: `option \`${option}\` to be ${expected}` })
+  }
 }
 
 const unmergeable = (self: Any): MetricMergeError =>

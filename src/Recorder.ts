@@ -42,6 +42,7 @@ import * as Effect from "effect/Effect"
 import type * as Exit from "effect/Exit"
 import { dual } from "effect/Function"
 import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import type { InvalidEventError, MetricEvent } from "./Event.ts"
@@ -61,7 +62,7 @@ import {
 } from "./internal/RecorderError.ts"
 import { RecorderHandle } from "./internal/RecorderHandle.ts"
 import { nonBlank, settingsOf } from "./internal/RecorderSettings.ts"
-import { InvalidMetricError } from "./Metric.ts"
+import { InvalidMetricError, snapshot } from "./Metric.ts"
 import type * as Metric from "./Metric.ts"
 
 export {
@@ -224,7 +225,7 @@ export interface RecorderStats {
   }
   /** How often a reducer, a view or `onMetricChanged` failed, by metric. */
   readonly defects: Readonly<Record<string, number>>
-  /** Values that are not finite numbers, or not what a dimension takes, by metric: they were left out. */
+  /** Values left out by dimensions, by metric: not finite numbers, or negative ones in a `sum`. */
   readonly skipped: Readonly<Record<string, number>>
   /** Events beyond the limit of a label, by `metric.dimension`. */
   readonly overLimit: Readonly<Record<string, number>>
@@ -412,9 +413,62 @@ export interface Handle extends RecorderService {
    */
   readonly watch: Stream.Stream<Snapshot | MetricChange | Missed>
 
-  /** What became of everything that the recorder was offered. */
+  /**
+   * What became of everything that the recorder was offered.
+   *
+   * **Gotchas**
+   *
+   * It folds nothing: what folding finds out (`defects`, `skipped`, `overLimit`)
+   * is about the events folded so far. A read or a `flush` folds all.
+   */
   readonly stats: Effect.Effect<RecorderStats>
 }
+
+/**
+ * What a metric shows in a capture, at the time of the capture; nothing where
+ * that metric (the same value) is not in it.
+ *
+ * **When to use**
+ *
+ * Use to read one metric of a runtime's `captures`, such as of a roll-up.
+ *
+ * **Gotchas**
+ *
+ * A view that throws throws here.
+ *
+ * **Example** (Reading a roll-up)
+ *
+ * ```ts
+ * import { Metric, Recorder, Runtime } from "mvx-metrics"
+ * import { Effect, Option } from "effect"
+ *
+ * const Hits = Metric.fromDimensions("cache.hits", ["cache.hit"], (d) => ({ total: d.count() }))
+ *
+ * const program = Effect.gen(function*() {
+ *   const runtime = yield* Runtime.make()
+ *   for (const id of ["one", "two"]) {
+ *     const recorder = yield* runtime.createRecorder(id, { export: "rollup", metrics: [Hits] })
+ *     recorder.registerEventUnsafe({ _tag: "cache.hit" })
+ *   }
+ *   const [capture] = yield* runtime.captures
+ *   return Recorder.snapshotOf(capture!, Hits)
+ * })
+ *
+ * Effect.runSync(Effect.scoped(program)) // => Option.some({ name: "cache.hits", dimensions: { total: 2 } })
+ * ```
+ *
+ * @category captures
+ * @since 0.1.0
+ */
+export const snapshotOf: {
+  <M extends Metric.Any>(metric: M): (self: RecorderCapture) => Option.Option<Metric.MetricSnapshot<M>>
+  <M extends Metric.Any>(self: RecorderCapture, metric: M): Option.Option<Metric.MetricSnapshot<M>>
+} = dual(2, <M extends Metric.Any>({ metrics, takenAt }: RecorderCapture, metric: M) => {
+  const captured = metrics.find((captured) => captured.metric === metric)
+  return captured === undefined
+    ? Option.none()
+    : Option.some(snapshot(metric, captured.state, { time: takenAt }) as Metric.MetricSnapshot<M>)
+})
 
 /**
  * Returns `true` for the changes of one metric, whose event, state and snapshot

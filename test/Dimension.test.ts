@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Schema } from "effect"
+import { Option, Schema } from "effect"
 import { Dimension, Metric } from "mvx-metrics"
 
 interface Fact {
@@ -89,6 +89,27 @@ describe("what dimensions show", () => {
     assert.deepStrictEqual({ ...shown(d.by("value", value, d.count(), { when }), facts) }, { 4: 1, 7: 1 })
   })
 
+  it("do not count where there is nothing to measure", () => {
+    const facts = [1, undefined, 3].map((value) => fact(value as number))
+    assert.deepStrictEqual(
+      [d.sum(value), d.min(value), d.mean(value), d.last(value), d.distinct(value)].map((dimension) =>
+        shown<unknown>(dimension, facts)
+      ),
+      [4, 1, 2, 3, 2]
+    )
+    assert.deepStrictEqual(Object.keys(shown(d.by("value", value, d.max(value)), facts)), ["1", "3"])
+    const metric = Metric.fromDimensions("m", ["fact"], () => ({ sum: d.sum(value), top: d.topK(value) }))
+    assert.isTrue(Option.isNone(metric.reduce(metric.initial, fact(undefined as never), { time: 0 })))
+    assert.isTrue(Option.isSome(metric.reduce(metric.initial, fact(NaN), { time: 0 })))
+  })
+
+  it("count as a struct what `when` lets through", () => {
+    const struct = d.struct({ n: d.count(), sum: d.sum(value, { when: (event) => event.value < 5 }) }, {
+      when: (event) => event.value > 1
+    })
+    assert.deepStrictEqual(shown(struct, facts), { n: 2, sum: 4 })
+  })
+
   it("is the newest value by the time of the events, and in a batch the last", () => {
     const at = (time: number, value: number): Fact => ({ _tag: "fact", time, value })
     assert.strictEqual(shown(d.last(value), [at(2, 5), at(1, 6)]), 5)
@@ -104,7 +125,7 @@ describe("what dimensions show", () => {
   })
 
   it("never is anything that is not a finite number", () => {
-    const facts = [2, NaN, Infinity, -Infinity, "3", undefined, null, 4].map((value) => fact(value as number))
+    const facts = [2, NaN, Infinity, -Infinity, "3", null, 4].map((value) => fact(value as number))
     assert.deepStrictEqual(
       [d.sum, d.upDown, d.min, d.max, d.mean, d.last].map((dimension) => shown<unknown>(dimension(value), facts)),
       [6, 6, 2, 4, 3, 4]
@@ -284,7 +305,11 @@ describe("a wrong definition", () => {
     ["a quantile above 1", () => d.quantiles(value, { quantiles: [99] }), "Invalid option `quantiles`: expected"],
     ["precision", () => d.distinct(text, { precision: 3 }), "Invalid option `precision`: expected an integer"],
     ["k", () => d.topK(text, { k: 0 }), "Invalid option `k`: expected"],
-    ["capacity below k", () => d.topK(text, { k: 10, capacity: 5 }), "Invalid option `k`: expected"],
+    [
+      "capacity below k",
+      () => d.topK(text, { k: 10, capacity: 5 }),
+      "Invalid option `capacity`: expected an integer of at least k = 10, found 5"
+    ],
     [
       "a window of nothing",
       () => d.rate({ window: 0 }),

@@ -151,6 +151,11 @@ describe("Metric.fromDimensions", () => {
       "Invalid metric \"m\": expected the function to return a record of dimensions, found an object without fields"
     ],
     [
+      "a wrong option",
+      () => Metric.fromDimensions("m", [SaveAttempt], (d) => ({ n: d.by("a", () => "a", d.count(), { limit: 0 }) })),
+      "Invalid metric \"m\": expected option `limit` to be a positive integer, found 0"
+    ],
+    [
       "what is no dimension",
       () => Metric.fromDimensions("m", [SaveAttempt], () => ({ n: 1 }) as never),
       "Invalid metric \"m\": expected \"n\" to be a dimension, such as d.count(), found 1"
@@ -454,8 +459,16 @@ describe("Metric.codec", () => {
   })
 
   it.each<[string, (stored: any) => unknown, string[]]>([
-    ["another metric", (stored) => ({ ...stored, metric: "other" }), ["\"document_storage.saves\"", "\"other\""]],
-    ["another version", (stored) => ({ ...stored, version: 2 }), ["1", "2", "version"]],
+    [
+      "another metric",
+      (stored) => ({ ...stored, metric: "other" }),
+      ["Expected the state of metric \"document_storage.saves\", got \"other\""]
+    ],
+    [
+      "another version",
+      (stored) => ({ ...stored, version: 2 }),
+      ["Expected version 1 of metric \"document_storage.saves\", got 2"]
+    ],
     ["a missing part", ({ metric, state }) => ({ metric, state }), ["version"]],
     [
       "another shape",

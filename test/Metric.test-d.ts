@@ -166,6 +166,7 @@ describe("Metric.fromDimensions", () => {
     mean: d.mean((e) => e.durationMs),
     by_outcome: d.by("outcome", (e) => e.outcome, d.count()),
     by_note: d.by("note", (e) => e.note, d.struct({ n: d.count() })),
+    by_ms: d.by("ms", (e) => e.durationMs, d.count()),
     by_both: d.by({ outcome: (e) => e.outcome, note: (e) => e.note }, d.count())
   }))
   type Shown = Metric.DimensionsOf<typeof Saves>
@@ -179,6 +180,7 @@ describe("Metric.fromDimensions", () => {
     expectTypeOf<Shown["by_outcome"]["SUCCESS"]>().toEqualTypeOf<number | undefined>()
     expectTypeOf<Shown["by_outcome"]["otel.metric.overflow"]>().toEqualTypeOf<number | undefined>()
     expectTypeOf<Shown["by_note"][string]["n"]>().toEqualTypeOf<number>()
+    expectTypeOf<Shown["by_ms"][404]>().toEqualTypeOf<number | undefined>()
     expectTypeOf<Shown["by_both"][number]["labels"]["note"]>().toEqualTypeOf<string | undefined>()
     expectTypeOf<Shown["by_both"][number]["value"]>().toEqualTypeOf<number>()
   })

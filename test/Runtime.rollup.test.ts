@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Exit, Fiber, Option, Schema, Scope } from "effect"
+import { Effect, Exit, Fiber, Logger, Option, Schema, Scope } from "effect"
 import { TestClock } from "effect/testing"
-import { Event, Metric, Recorder, Runtime } from "mvx-metrics"
+import { Dimension, Event, Metric, Recorder, Runtime } from "mvx-metrics"
 
 class Received extends Event.Class<Received>()("tcp.received", { bytes: Schema.Finite, kind: Schema.String }) {}
 
@@ -309,6 +309,40 @@ describe("recorders with `export: \"rollup\"`", () => {
       for (const id of ["two", "three"]) yield* runtime.removeRecorder(id)
       assert.deepStrictEqual(yield* odd, [{ total: 3 }, 3])
       assert.deepStrictEqual((yield* runtime.stats).defects, { odd: 2 })
+    }))
+
+  it.effect("go into the overflow, with a warning, when there are too many combinations of labels", () =>
+    Effect.gen(function*() {
+      const warnings: Array<unknown> = []
+      const logger = Logger.make(({ logLevel, message }) => {
+        if (logLevel === "Warn") warnings.push(message)
+      })
+      const captures = yield* Effect.gen(function*() {
+        const runtime = yield* make
+        for (let index = 0; index < 2_003; index++) {
+          const recorder = yield* runtime.createRecorder(`${index}`, { ...rolledUp, labels: { peer: `${index}` } })
+          recorder.registerEventUnsafe(received(1))
+        }
+        yield* Effect.yieldNow
+        return yield* runtime.captures
+      }).pipe(Effect.provide(Logger.layer([logger])))
+      assert.strictEqual(captures.length, 2_001)
+      const [overflow] = captures.slice(-1)
+      assert.deepStrictEqual([overflow!.labels, overflow!.offset], [{ [Dimension.overflowKey]: "true" }, 3])
+      assert.deepStrictEqual(warnings.flat(), [
+        "Too many combinations of labels are rolled up: more go into the overflow"
+      ])
+    }))
+
+  it.effect("are read by metric, typed", () =>
+    Effect.gen(function*() {
+      const runtime = yield* make
+      const recorder = yield* runtime.createRecorder("one", rolledUp)
+      recorder.registerEventUnsafe(received(5))
+      const [capture] = yield* runtime.captures
+      const bytes: Option.Option<number> = Option.map(Recorder.snapshotOf(capture!, Traffic), (s) => s.dimensions.bytes)
+      assert.deepStrictEqual(bytes, Option.some(5))
+      assert.isTrue(Option.isNone(Recorder.snapshotOf(Metric.rename(Traffic, "other"))(capture!)))
     }))
 
   it.effect("are refused with another value of the option", () =>

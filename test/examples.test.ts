@@ -94,21 +94,15 @@ const nothingDone = {
     name: "document_storage.save.attempts",
     dimensions: { total: 0, success_total: 0, failure_total: 0 }
   },
-  "document_storage.save.average_duration": {
-    name: "document_storage.save.average_duration",
-    dimensions: { total: 0, duration_ms_total: 0, average_duration_ms: 0 }
+  "document_storage.save.duration": {
+    name: "document_storage.save.duration",
+    dimensions: { quantiles_ms: { count: 0, sum: 0, quantiles: {} } }
   },
-  "document_storage.save.bytes": { name: "document_storage.save.bytes", dimensions: { bytes_total: 0 } },
-  "document_storage.save.failures": {
-    name: "document_storage.save.failures",
-    dimensions: {
-      name_not_allowed_total: 0,
-      unreadable_total: 0,
-      empty_total: 0,
-      not_written_total: 0,
-      interrupted_total: 0
-    }
-  }
+  "document_storage.save.bytes": {
+    name: "document_storage.save.bytes",
+    dimensions: { bytes_total: 0, bytes_per_second: 0 }
+  },
+  "document_storage.save.failures": { name: "document_storage.save.failures", dimensions: { by_reason: {} } }
 }
 
 // Modes mean nothing to root, so there the program runs as nobody, where nobody can read it.
@@ -127,32 +121,33 @@ describe("examples", { timeout: 60_000 }, () =>
           assert.strictEqual(code, 0)
 
           const snapshots = JSON.parse(stdout)
-          const { average_duration_ms, duration_ms_total } =
-            snapshots["document_storage.save.average_duration"].dimensions
-          assert.isAbove(duration_ms_total, 0)
-          assert.strictEqual(average_duration_ms, duration_ms_total / 8)
+          const { average_ms, quantiles_ms: { sum, quantiles } } =
+            snapshots["document_storage.save.duration"].dimensions
+          assert.isAbove(quantiles["0.5"], 0)
+          assert.isAtLeast(quantiles["0.99"], quantiles["0.5"])
+          assert.isAbove(sum, quantiles["0.99"])
+          assert.strictEqual(average_ms, sum / 8)
+          const { bytes_per_second } = snapshots["document_storage.save.bytes"].dimensions
+          assert.isAbove(bytes_per_second, 100_005 / (sum / 1_000))
           assert.deepStrictEqual(snapshots, {
             "document_storage.save.attempts": {
               name: "document_storage.save.attempts",
               dimensions: { total: 8, success_total: 2, failure_total: 6 }
             },
-            "document_storage.save.average_duration": {
-              name: "document_storage.save.average_duration",
-              dimensions: { total: 8, duration_ms_total, average_duration_ms }
+            "document_storage.save.duration": {
+              name: "document_storage.save.duration",
+              dimensions: {
+                average_ms,
+                quantiles_ms: { count: 8, sum, quantiles: { 0.5: quantiles["0.5"], 0.99: quantiles["0.99"] } }
+              }
             },
             "document_storage.save.bytes": {
               name: "document_storage.save.bytes",
-              dimensions: { bytes_total: 100_005 }
+              dimensions: { bytes_total: 100_005, bytes_per_second }
             },
             "document_storage.save.failures": {
               name: "document_storage.save.failures",
-              dimensions: {
-                name_not_allowed_total: 3,
-                unreadable_total: 2,
-                empty_total: 1,
-                not_written_total: 0,
-                interrupted_total: 0
-              }
+              dimensions: { by_reason: { name_not_allowed: 3, unreadable: 2, empty: 1 } }
             }
           })
 
@@ -185,20 +180,18 @@ describe("examples", { timeout: 60_000 }, () =>
           assert.strictEqual(code, 0)
           const rows = lines(stdout)
           assert.deepStrictEqual(new Set(rows.map((row) => row.length)).size, 1, "every row ends in the same column")
-          assert.deepStrictEqual(rows.map((row) => row.trim().replace(/ +\d+\.\d+$/, " 0.1").split(/ +/)), [
+          const measured = /((?:_ms|_per_second)\S*) +\d[\d,]*(?:\.\d{1,3})?$/
+          assert.deepStrictEqual(rows.map((row) => row.trim().replace(measured, "$1 measured").split(/ +/)), [
             ["METRIC", "DIMENSION", "VALUE"],
             ["document_storage.save.attempts", "total", "2"],
             ["success_total", "1"],
             ["failure_total", "1"],
-            ["document_storage.save.average_duration", "total", "2"],
-            ["duration_ms_total", "0.1"],
-            ["average_duration_ms", "0.1"],
+            ["document_storage.save.duration", "average_ms", "measured"],
+            ["quantiles_ms{quantile=\"0.5\"}", "measured"],
+            ["quantiles_ms{quantile=\"0.99\"}", "measured"],
             ["document_storage.save.bytes", "bytes_total", "1,234"],
-            ["document_storage.save.failures", "name_not_allowed_total", "0"],
-            ["unreadable_total", "0"],
-            ["empty_total", "1"],
-            ["not_written_total", "0"],
-            ["interrupted_total", "0"]
+            ["bytes_per_second", "measured"],
+            ["document_storage.save.failures", "by_reason{reason=\"empty\"}", "1"]
           ])
           const target = lines(stderr)[0].split(" in ")[1]
           assert.match(target, /document-storage-\w+$/)
@@ -238,7 +231,7 @@ describe("examples", { timeout: 60_000 }, () =>
           yield* write("out/a/b", "kept")
           const { code, stderr, stdout } = yield* store([at("in"), "--target", at("out"), "--json"])
           assert.strictEqual(code, 0)
-          assert.strictEqual(JSON.parse(stdout)["document_storage.save.failures"].dimensions.not_written_total, 1)
+          assert.strictEqual(JSON.parse(stdout)["document_storage.save.failures"].dimensions.by_reason.not_written, 1)
           assert.include(stderr, "  a: the document cannot be written (EISDIR")
           assert.deepStrictEqual(yield* files("out"), ["a/b"])
         }))
@@ -333,8 +326,7 @@ describe("examples", { timeout: 60_000 }, () =>
           yield* Effect.forEach(
             Array.from({ length: count - 1 }, (_, i) =>
               at(`in/${i + 1}.txt`)),
-            (file) =>
-              fs.link(at("in/0.txt"), file),
+            (file) => fs.link(at("in/0.txt"), file),
             { discard: true }
           )
           const { code, stderr, stdout } = yield* store([at("in"), "--target", at("out"), "--json"], {
@@ -351,7 +343,7 @@ describe("examples", { timeout: 60_000 }, () =>
           assert.isBelow(attempts.total, count)
           assert.isAbove(attempts.success_total, 0)
           assert.strictEqual(attempts.success_total, stored.length)
-          assert.strictEqual(attempts.failure_total, failures.interrupted_total)
+          assert.strictEqual(attempts.failure_total, failures.by_reason.interrupted ?? 0)
           assert.strictEqual(snapshots["document_storage.save.bytes"].dimensions.bytes_total, stored.length)
           assert.include(stderr, `Stored ${stored.length} of ${attempts.total} documents`)
         }))
@@ -486,6 +478,7 @@ describe("examples", { timeout: 60_000 }, () =>
           assert.deepStrictEqual(rows.slice(5).map(([label]) => label), [
             "bytes to the server",
             "bytes to the clients",
+            "captures: client (own), server (rollup)",
             "The recorders and the clients agree, and no recorder of a connection is left."
           ])
           for (const [label, recorders, clients] of rows.slice(5, 7)) {

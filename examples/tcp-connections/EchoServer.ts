@@ -1,11 +1,12 @@
 import { NodeSocketServer } from "@effect/platform-node"
-import { Effect, Exit, Queue } from "effect"
+import { Effect, Exit, Semaphore } from "effect"
 import type { NetAddress } from "effect/net"
 import { Socket } from "effect/socket"
 import { Recorder, Runtime } from "mvx-metrics"
-import * as Tally from "./Tally.ts"
 import { Closed, Received, Sent } from "./TcpEvents.ts"
-import { BytesReceived, BytesSent, Closes } from "./TcpMetrics.ts"
+import { Closes, Traffic } from "./TcpMetrics.ts"
+
+const mostConnections = 64
 
 /** Sends back what comes in, until the other side ends the connection. */
 const echo = (socket: Socket.Socket) =>
@@ -27,28 +28,27 @@ const echo = (socket: Socket.Socket) =>
 
 /**
  * Starts the server, which has a recorder for each connection, as long as it
- * lasts. `ended` has what each one said in the end, once it is gone.
+ * lasts; all of them add up to one series. `idle` waits until those that have
+ * been answered are gone.
  */
 export const make = Effect.gen(function*() {
   const runtime = yield* Runtime.MetricsRuntime
   const server = yield* NodeSocketServer.make({ host: "127.0.0.1", port: 0 })
-  const ended = yield* Queue.unbounded<Partial<Tally.Tally>>()
+  const room = yield* Semaphore.make(mostConnections)
   let accepted = 0
 
   const measured = Effect.fnUntraced(function*(socket: Socket.Socket) {
-    const id = `connection-${`${++accepted}`.padStart(3, "0")}`
-    const recorder = yield* runtime.recorder(id, { metrics: [BytesReceived, BytesSent, Closes] })
+    const recorder = yield* runtime.recorder(`connection-${`${++accepted}`.padStart(3, "0")}`, {
+      metrics: [Traffic, Closes],
+      export: "rollup",
+      labels: { side: "server" }
+    })
     yield* Effect.ignore(Effect.provideService(echo(socket), Recorder.Recorder, recorder))
-    return recorder
   }, Effect.scoped)
 
-  const serve = (socket: Socket.Socket) =>
-    measured(socket).pipe(
-      // The recorder is removed, and its values can still be read: nothing can come after them.
-      Effect.flatMap(Tally.ofConnection),
-      Effect.flatMap((tally) => Queue.offer(ended, tally))
-    )
-
-  yield* Effect.forkScoped(server.run(serve))
-  return { port: (server.address as NetAddress.InetAddress).port, ended: Queue.asDequeue(ended) }
+  yield* Effect.forkScoped(server.run((socket) => room.withPermit(measured(socket))))
+  return {
+    port: (server.address as NetAddress.InetAddress).port,
+    idle: room.withPermits(mostConnections)(Effect.void)
+  }
 })

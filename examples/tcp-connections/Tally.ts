@@ -1,6 +1,6 @@
-import { Effect } from "effect"
-import type { Recorder } from "mvx-metrics"
-import { BytesReceived, BytesSent, Closes, OpenAttempts } from "./TcpMetrics.ts"
+import { Option } from "effect"
+import { type Metric, Recorder } from "mvx-metrics"
+import { Closes, OpenAttempts, Traffic } from "./TcpMetrics.ts"
 
 const quantities = [
   "attempts that succeeded",
@@ -19,25 +19,30 @@ export const sum = (tallies: ReadonlyArray<Partial<Tally>>): Tally =>
     quantities.map((quantity) => [quantity, tallies.reduce((sum, tally) => sum + (tally[quantity] ?? 0), 0)])
   ) as Tally
 
-/** What the recorder of one connection of the server says. */
-export const ofConnection = Effect.fnUntraced(function*(recorder: Recorder.RecorderService) {
-  const closes = (yield* recorder.snapshot(Closes)).dimensions
+/** What the recorders on both sides have captured. */
+export const ofCaptures = (captures: ReadonlyArray<Recorder.RecorderCapture>): Tally => {
+  const attempts = dimensionsOf(captures, OpenAttempts).by_outcome
+  const closes = dimensionsOf(captures, Closes).by_outcome
+  const bytes = dimensionsOf(captures, Traffic).by_direction
   return {
-    "connections ended": closes.ended_total,
-    "connections broken": closes.broken_total,
-    "bytes to the server": (yield* recorder.snapshot(BytesReceived)).dimensions.total,
-    "bytes to the clients": (yield* recorder.snapshot(BytesSent)).dimensions.total
-  } satisfies Partial<Tally>
-})
+    "attempts that succeeded": attempts.SUCCESS ?? 0,
+    "attempts that failed": attempts.FAILURE ?? 0,
+    "connections ended": closes.ENDED ?? 0,
+    "connections broken": closes.BROKEN ?? 0,
+    "bytes to the server": bytes.in ?? 0,
+    "bytes to the clients": bytes.out ?? 0
+  }
+}
 
-/** What the recorder of the clients says. */
-export const ofClients = Effect.fnUntraced(function*(recorder: Recorder.RecorderService) {
-  const attempts = (yield* recorder.snapshot(OpenAttempts)).dimensions
-  return {
-    "attempts that succeeded": attempts.success_total,
-    "attempts that failed": attempts.failure_total
-  } satisfies Partial<Tally>
-})
+/** What a metric shows that is in one of the captures alone. */
+const dimensionsOf = <M extends Metric.Any>(
+  captures: ReadonlyArray<Recorder.RecorderCapture>,
+  metric: M
+): Metric.DimensionsOf<M> => {
+  const [found, ...others] = captures.flatMap((capture) => Option.toArray(Recorder.snapshotOf(capture, metric)))
+  if (found === undefined || others.length > 0) throw new Error(`Expected one capture of ${metric.name}`)
+  return found.dimensions
+}
 
 export const isEqual = (one: Tally, other: Tally): boolean =>
   quantities.every((quantity) => one[quantity] === other[quantity])

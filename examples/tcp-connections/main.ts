@@ -1,12 +1,12 @@
 /**
  * A recorder for each TCP connection of a server: hundreds of clients come and
- * go, some of them break their connection, some never get one. In the end the
- * recorders and the clients must agree to the byte, and no recorder of a
- * connection may be left.
+ * go, some of them break their connection, some never get one. The recorders of
+ * the connections add up to one series. In the end that series and the clients
+ * must agree to the byte, and no recorder of a connection may be left.
  */
 import { NodeRuntime } from "@effect/platform-node"
-import { Cause, Console, Data, Effect, Layer, Queue, Random } from "effect"
-import { Recorder, Runtime } from "mvx-metrics"
+import { Cause, Console, Data, Effect, Layer, Random } from "effect"
+import { Runtime } from "mvx-metrics"
 import * as Conversation from "./Conversation.ts"
 import * as EchoClient from "./EchoClient.ts"
 import * as EchoServer from "./EchoServer.ts"
@@ -21,9 +21,11 @@ const program = Effect.gen(function*() {
   const conversations = yield* Conversation.plan({ port: server.port, answered: 200, refused: 8 })
 
   const clients = Tally.sum(yield* Effect.forEach(conversations, EchoClient.converse, { concurrency: 32 }))
-  const connections = yield* Queue.takeN(server.ended, clients["attempts that succeeded"])
-  const recorders = Tally.sum([yield* Recorder.Recorder.use(Tally.ofClients), ...connections])
+  yield* server.idle
+  const captures = yield* runtime.captures
+  const recorders = Tally.ofCaptures(captures)
   yield* Console.log(Tally.table({ recorders, clients }))
+  yield* Console.log(`captures: ${captures.map((capture) => `${capture.labels.side} (${capture.export})`).join(", ")}`)
 
   const left = (yield* runtime.recorderIds).filter((id) => id.startsWith("connection-"))
   if (!Tally.isEqual(recorders, clients)) {
@@ -38,7 +40,7 @@ const program = Effect.gen(function*() {
 program.pipe(
   Effect.scoped,
   Effect.provide(Layer.provideMerge(
-    Runtime.layerRecorder("client", { metrics: [OpenAttempts] }),
+    Runtime.layerRecorder("client", { metrics: [OpenAttempts], labels: { side: "client" } }),
     Runtime.layer({ namespace: "tcp-connections" })
   )),
   Random.withSeed("tcp-connections"),

@@ -16,7 +16,7 @@ import { RecorderStopError } from "./RecorderError.ts"
 import { RecorderHandle } from "./RecorderHandle.ts"
 import { exportOf, nonBlank, type RecorderSettings, settingsOf } from "./RecorderSettings.ts"
 import { invalidWrap, RegisteredRecorder, stopCause } from "./RegisteredRecorder.ts"
-import { Rollups } from "./Rollup.ts"
+import type { Rollups } from "./Rollup.ts"
 import {
   InvalidRecorderIdError,
   RecorderAlreadyExistsError,
@@ -37,6 +37,7 @@ export interface RuntimeParts {
   readonly clock: Clock.Clock
   readonly dispatcher: Dispatcher
   readonly hub: ChangeHub
+  readonly rollups: Rollups
 }
 
 /**
@@ -47,7 +48,6 @@ export interface RuntimeParts {
  * creation, which nobody else waits for.
  */
 export class RecorderRegistry {
-  readonly rollups: Rollups
   private readonly recorders = new Map<string, RegisteredRecorder>()
   /** What the removed recorders did. */
   private readonly past = new StatsTotal()
@@ -58,7 +58,6 @@ export class RecorderRegistry {
   constructor(parts: RuntimeParts, refusal: (operation: string) => RuntimeInvalidStateError | undefined) {
     this.parts = parts
     this.refusal = refusal
-    this.rollups = new Rollups(parts.clock)
   }
 
   /** All of them, those that are being created or removed included. */
@@ -174,7 +173,7 @@ export class RecorderRegistry {
     }
     const entityId = options.entityId === undefined ? recorderId : nonBlank("entityId", options.entityId)
     const base = new RecorderHandle({ recorderId, entityId }, settings, context, dispatcher, clock)
-    if (exportOf(options.export) === "rollup") base.core.rollup = this.rollups.of(settings.labels)
+    if (exportOf(options.export) === "rollup") base.core.rollup = this.parts.rollups.of(settings.labels)
     for (const metric of options.metrics ?? []) {
       const registered = base.core.register(metric)
       if (typeof registered !== "boolean") throw registered

@@ -2,6 +2,7 @@ import type * as Clock from "effect/Clock"
 import * as Metric from "../Metric.ts"
 import type { RecorderCapture } from "../Recorder.ts"
 import { newOwner, nobody, type Owner } from "./dimension/Kind.ts"
+import { defaultLimit, overflowLabels } from "./dimension/Series.ts"
 import { nextEpoch, type Slot } from "./MetricTable.ts"
 import type { RecorderCore } from "./RecorderCore.ts"
 
@@ -160,23 +161,32 @@ export class RollupRead {
   }
 }
 
-/** The rollups of a runtime, by their labels. */
+/** The rollups of a runtime, by their labels: as many as a dimension has series, and one for all beyond. */
 export class Rollups {
   private readonly byLabels = new Map<string, Rollup>()
+  private overflow: Rollup | undefined
   private readonly clock: Clock.Clock
+  private readonly onOverflow: () => void
 
-  constructor(clock: Clock.Clock) {
+  /** `onOverflow` is called the first time that there are too many. */
+  constructor(clock: Clock.Clock, onOverflow: () => void) {
     this.clock = clock
+    this.onOverflow = onOverflow
   }
 
   of(labels: Labels): Rollup {
     const key = JSON.stringify(Object.entries(labels).toSorted(([a], [b]) => a < b ? -1 : 1))
     let rollup = this.byLabels.get(key)
-    if (rollup === undefined) this.byLabels.set(key, rollup = new Rollup(labels, this.clock))
+    if (rollup !== undefined) return rollup
+    if (this.byLabels.size >= defaultLimit) {
+      if (this.overflow === undefined) this.onOverflow()
+      return this.overflow ??= new Rollup(overflowLabels, this.clock)
+    }
+    this.byLabels.set(key, rollup = new Rollup(labels, this.clock))
     return rollup
   }
 
   get all(): ReadonlyArray<Rollup> {
-    return Array.from(this.byLabels.values())
+    return Array.from(this.byLabels.values()).concat(this.overflow ?? [])
   }
 }

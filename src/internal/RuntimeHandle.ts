@@ -26,7 +26,7 @@ import type { RecorderHandle } from "./RecorderHandle.ts"
 import { RecorderRegistry } from "./RecorderRegistry.ts"
 import { nonBlank, type RecorderSettings, settingsOf } from "./RecorderSettings.ts"
 import { type RegisteredRecorder, stop } from "./RegisteredRecorder.ts"
-import { RollupRead } from "./Rollup.ts"
+import { RollupRead, Rollups } from "./Rollup.ts"
 import { type RecorderFailure, RuntimeInvalidStateError, RuntimeShutdownError } from "./RuntimeError.ts"
 import { toStats } from "./StatsTotal.ts"
 
@@ -41,6 +41,7 @@ export class RuntimeHandle implements Handle {
   readonly namespace: string
   readonly registry: RecorderRegistry
   readonly hub: ChangeHub
+  private readonly rollups: Rollups
   private readonly dispatcher: Dispatcher
   private readonly context: Context.Context<never>
   private current: RuntimeStatus = { _tag: "Running" }
@@ -55,8 +56,12 @@ export class RuntimeHandle implements Handle {
     this.context = context
     this.dispatcher = new Dispatcher(context, (exit) => this.fail(exit))
     this.hub = new ChangeHub(settings.capacity, () => this.registry.all.map(({ base }) => base.core))
+    this.rollups = new Rollups(
+      clock,
+      () => this.log(Effect.logWarning("Too many combinations of labels are rolled up: more go into the overflow"))
+    )
     this.registry = new RecorderRegistry(
-      { settings, context, clock, dispatcher: this.dispatcher, hub: this.hub },
+      { settings, context, clock, dispatcher: this.dispatcher, hub: this.hub, rollups: this.rollups },
       (operation) => this.current._tag === "Running" ? undefined : this.invalidState(operation)
     )
   }
@@ -119,7 +124,7 @@ export class RuntimeHandle implements Handle {
   }
 
   private capturing(recorders: ReadonlyArray<RegisteredRecorder>) {
-    const rollups = new RollupRead(this.registry.rollups.all, recorders.map(({ base }) => base.core))
+    const rollups = new RollupRead(this.rollups.all, recorders.map(({ base }) => base.core))
     const clock = Context.get(this.context, Clock.Clock)
     return {
       read: (base: RecorderHandle): RecorderCapture | void =>

@@ -37,7 +37,9 @@ export class MergeConflict extends Error {}
  *
  * States are immutable to everybody but their owner. They are made of plain
  * arrays, records, numbers and instances of classes that hold such, so that they
- * can be frozen all the way down.
+ * can be frozen all the way down. Fields of such classes are only declared where
+ * they hold fractions: a field that is `undefined` before its first number makes
+ * the engine allocate memory for each number after it.
  */
 export interface Algebra<in out State, out Value> {
   readonly initial: State

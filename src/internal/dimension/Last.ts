@@ -4,10 +4,10 @@ import { type Kind, nobody, type Owner } from "./Kind.ts"
 
 /** A value and when it was: `undefined` before the first. */
 export class LastState {
-  readonly owner: Owner
-  value: number | undefined
+  declare readonly owner: Owner
+  declare value: number | undefined
   /** Unix milliseconds. */
-  time: number
+  declare time: number
 
   constructor(owner: Owner, value: number | undefined, time: number) {
     this.owner = owner

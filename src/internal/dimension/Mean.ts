@@ -5,9 +5,9 @@ import { agreeAsSums, finiteSum, type Kind, nobody, type Owner } from "./Kind.ts
 
 /** A sum and a count, not their quotient: so means merge as faithfully as sums do. */
 export class MeanState {
-  readonly owner: Owner
-  count: number
-  sum: number
+  declare readonly owner: Owner
+  declare count: number
+  declare sum: number
 
   constructor(owner: Owner, count: number, sum: number) {
     this.owner = owner

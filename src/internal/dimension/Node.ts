@@ -53,17 +53,15 @@ export const labelOf = (value: unknown): string => {
   throw new TypeError(`Expected a label to be a string, a number, a boolean or absent, found ${describe(value)}`)
 }
 
-/** The input that a leaf can take, or `undefined` where the value is none. */
-export const inputOf = (input: Input, value: unknown): unknown => {
+/** Whether a leaf can take the value that an event has for it. */
+export const isInput = (input: Input, value: unknown): boolean => {
   switch (input) {
-    case "event":
-      return value
     case "finite":
-      return Number.isFinite(value) ? value : undefined
+      return Number.isFinite(value)
     case "amount":
-      return Number.isFinite(value) && (value as number) >= 0 ? value : undefined
-    case "text":
-      return value === undefined || value === null ? undefined : labelOf(value)
+      return Number.isFinite(value) && (value as number) >= 0
+    default:
+      return true
   }
 }
 

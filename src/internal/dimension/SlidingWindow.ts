@@ -18,14 +18,14 @@ export const checkRate = (windowMs: number, slices: number): string | undefined 
  * slices, since a window begins and ends within a slot.
  */
 export class RateState {
-  readonly owner: Owner
-  readonly windowMs: number
-  readonly slices: number
+  declare readonly owner: Owner
+  declare readonly windowMs: number
+  declare readonly slices: number
   /** The newest slot: `-Infinity` before the first amount. */
-  newest: number
+  declare newest: number
   /** Where its sum is. The sum of the slot before is at the place before, the first place coming after the last. */
-  head: number
-  readonly sums: Array<number>
+  declare head: number
+  declare readonly sums: Array<number>
 
   constructor(
     owner: Owner,

@@ -10,11 +10,13 @@ export interface TopKEntry {
   readonly error: number
 }
 
-/** What was expected, where these are no numbers of items to show and of counters to keep. */
-export const checkTopK = (k: number, capacity: number): string | undefined =>
-  Number.isInteger(k) && k >= 1 && Number.isInteger(capacity) && capacity >= k
-    ? undefined
-    : "an integer k of at least 1 and an integer capacity of at least k"
+/** What was expected, where a number of items to show will not do. */
+export const checkK = (k: number): string | undefined =>
+  Number.isSafeInteger(k) && k >= 1 ? undefined : "a positive integer"
+
+/** What was expected, where a number of counters will not do. */
+export const checkCapacity = (capacity: number, k: number): string | undefined =>
+  Number.isSafeInteger(capacity) && capacity >= k ? undefined : `an integer of at least k = ${k}`
 
 /**
  * The counters, by descending count: the counter at one place of each array.

@@ -16,10 +16,10 @@ export interface VarianceValue {
 
 /** The mean, and the sum of the squares of the distances from it. */
 export class VarianceState {
-  readonly owner: Owner
-  count: number
-  mean: number
-  squares: number
+  declare readonly owner: Owner
+  declare count: number
+  declare mean: number
+  declare squares: number
 
   constructor(owner: Owner, count: number, mean: number, squares: number) {
     this.owner = owner

@@ -1,7 +1,7 @@
 import { count } from "./Count.ts"
 import { fieldsClass } from "./Fields.ts"
 import type { Fold } from "./Fold.ts"
-import { inputOf, type Labelled, labelOf, type Leaf, type Node, type Struct } from "./Node.ts"
+import { type Labelled, labelOf, type Leaf, type Node, type Struct } from "./Node.ts"
 
 /**
  * Writes the fold of these dimensions out as source text, once per metric: code
@@ -148,14 +148,14 @@ const planLeaf = (node: Leaf, source: Source, guard: string): LeafPlan => {
   const flag = guard !== "true" && source.registers.includes(guard) ? guard : source.register("on")
   if (flag !== guard) source.read.push(`let ${flag}=${guard}`)
   const isNumber = node.input !== "text"
-  source.read.push(`let ${input}=${isNumber ? 0 : `""`}`)
+  const nothing = isNumber ? "0" : `""`
+  const none = `${flag}=false;${input}=${nothing}`
   const check = isNumber
-    ? `if(!Number.isFinite(${input})${
-      node.input === "amount" ? `||${input}<0` : ""
-    }){${flag}=false;${input}=0;skipped++}`
-    : `if(typeof ${input}!=="string"){${input}=${source.constant("inputOf", inputOf)}("text",${input});` +
-      `if(${input}===undefined){${flag}=false;${input}="";skipped++}}`
-  source.read.push(`if(${flag}){${input}=${select}(event);${check}}`)
+    ? `if(!Number.isFinite(${input})${node.input === "amount" ? `||${input}<0` : ""})` +
+      `{if(${input}!==undefined)skipped++;${none}}`
+    : `if(typeof ${input}!=="string"){if(${input}===undefined){${none}}` +
+      `else ${input}=${source.constant("labelOf", labelOf)}(${input})}`
+  source.read.push(`let ${input}=${nothing}`, `if(${flag}){${input}=${select}(event);${check}}`)
   return { _tag: "Leaf", node, input, flag }
 }
 

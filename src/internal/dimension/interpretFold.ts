@@ -2,7 +2,7 @@ import type { Meta } from "../EventMeta.ts"
 import { fieldsClass, type FieldsState } from "./Fields.ts"
 import type { Fold } from "./Fold.ts"
 import { nobody, type Owner } from "./Kind.ts"
-import { inputOf, type Labelled, labelOf, type Leaf, type Node, type Struct } from "./Node.ts"
+import { isInput, type Labelled, labelOf, type Leaf, type Node, type Struct } from "./Node.ts"
 import type { SeriesState } from "./Series.ts"
 
 /** One value for each leaf and each dimension with labels, in the order of the tree; `undefined` where it does not count. */
@@ -87,15 +87,12 @@ const read = (node: Node, reader: Reader, outer: boolean): boolean => {
   }
 }
 
-const readLeaf = (leaf: Leaf, reader: Reader, counts: boolean): boolean => {
-  if (counts && leaf.input === "event") {
-    reader.values.push(one)
-    return true
-  }
-  const input = counts ? inputOf(leaf.input, leaf.select(reader.event)) : undefined
-  reader.values.push(input)
-  if (counts && input === undefined) reader.skipped++
-  return input !== undefined
+const readLeaf = ({ input, select }: Leaf, reader: Reader, counts: boolean): boolean => {
+  const value = !counts ? undefined : input === "event" ? one : select(reader.event)
+  const isTaken = value !== undefined && isInput(input, value)
+  if (value !== undefined && !isTaken) reader.skipped++
+  reader.values.push(!isTaken ? undefined : input === "text" ? labelOf(value) : value)
+  return isTaken
 }
 
 interface Writer {

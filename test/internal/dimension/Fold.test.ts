@@ -11,7 +11,7 @@ import { newOwner, nobody } from "../../../src/internal/dimension/Kind.ts"
 
 /** A value that can be measured, or not. */
 // @effect-diagnostics-next-line schemaNumber:off
-const Value = Schema.Union([Schema.Int, Schema.Number])
+const Value = Schema.Union([Schema.Int, Schema.Number, Schema.Undefined])
 
 const Fact = Schema.TaggedStruct("fact", {
   time: Schema.Int,
@@ -47,6 +47,7 @@ const shapes: Record<string, Readonly<Record<string, Dimension.Any>>> = {
     events: d.rate({ when }),
     rate: d.rate(value)
   },
+  "a struct on a condition": { of: d.struct({ total: d.count(), max: d.max(value) }, { when }), total: d.count() },
   "a struct": { of: d.struct({ total: d.count(), on: d.struct({ total: d.count({ when }), max: d.max(value) }) }) },
   "one label": { by: d.by("text", (fact) => fact.text, d.sum(value)) },
   "one label with a limit": {

@@ -2,7 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import * as Arbitrary from "effect/Arbitrary"
 import * as Schema from "effect/Schema"
 import { MergeConflict, newOwner, nobody, type Owner } from "../../../src/internal/dimension/Kind.ts"
-import { checkTopK, topK, type TopKState } from "../../../src/internal/dimension/SpaceSaving.ts"
+import { checkCapacity, checkK, topK, type TopKState } from "../../../src/internal/dimension/SpaceSaving.ts"
 
 const fold = (
   capacity: number,
@@ -269,14 +269,13 @@ describe("topK", () => {
   })
 })
 
-describe("checkTopK", () => {
-  it("takes at least one item, and at least a counter for each", () => {
-    for (const [k, capacity] of [[1, 1], [10, 100], [10, 10]] as const) assert.isUndefined(checkTopK(k, capacity))
-    for (const [k, capacity] of [[0, 1], [2, 1], [1.5, 3], [1, 2.5], [1, Infinity], [NaN, 3], [1, NaN]] as const) {
-      assert.strictEqual(
-        checkTopK(k, capacity),
-        "an integer k of at least 1 and an integer capacity of at least k"
-      )
+describe("checkK and checkCapacity", () => {
+  it("take at least one item, and at least a counter for each", () => {
+    for (const k of [1, 10]) assert.isUndefined(checkK(k))
+    for (const k of [0, 1.5, NaN, Infinity]) assert.strictEqual(checkK(k), "a positive integer")
+    for (const [capacity, k] of [[1, 1], [100, 10]] as const) assert.isUndefined(checkCapacity(capacity, k))
+    for (const capacity of [1, 2.5, Infinity, NaN]) {
+      assert.strictEqual(checkCapacity(capacity, 2), "an integer of at least k = 2")
     }
   })
 })
