@@ -41,27 +41,34 @@
  * @since 0.1.0
  */
 import type * as Combiner from "effect/Combiner"
-import * as Effect from "effect/Effect"
 import { dual } from "effect/Function"
 import * as Option from "effect/Option"
 import * as Pipeable from "effect/Pipeable"
 import * as Predicate from "effect/Predicate"
 import * as Schema from "effect/Schema"
-import * as SchemaParser from "effect/SchemaParser"
-import * as SchemaTransformation from "effect/SchemaTransformation"
 import { type Any as AnyDimension, type Builder, builder, isDimension, structOf, type Values } from "./Dimension.ts"
 import type { AnyClass, MetricEvent } from "./Event.ts"
-import { describe as describeValue } from "./internal/describe.ts"
 import type { FieldsState } from "./internal/dimension/Fields.ts"
 import { filtered, type Fold, foldOf, mapped } from "./internal/dimension/Fold.ts"
 import { MergeConflict, newOwner, nobody } from "./internal/dimension/Kind.ts"
 import type { Struct } from "./internal/dimension/Node.ts"
 import { EventMeta, type Meta } from "./internal/EventMeta.ts"
-import { faultOf, type Instrument, type Instruments } from "./internal/Instrument.ts"
-import { InvalidOptionError } from "./internal/InvalidOptionError.ts"
+import type { Instrument, Instruments } from "./internal/Instrument.ts"
+import {
+  checkDistinct,
+  checkFunction,
+  checkInstruments,
+  checkName,
+  checkVersion,
+  isPlainRecord,
+  namingMetric,
+  shapeOf,
+  tagsOf
+} from "./internal/metricDefinition.ts"
+import { InvalidMetricError, MetricMergeError } from "./internal/MetricError.ts"
 import { plainCopy } from "./internal/plainCopy.ts"
 import { type FlatInstrument, flatInstruments, type Sample, samplesOf } from "./internal/Sample.ts"
-import { tagOf } from "./internal/tagOf.ts"
+import { storedState } from "./internal/storedState.ts"
 
 const TypeId = "~mvx-metrics/Metric"
 
@@ -234,51 +241,7 @@ export interface DimensionsOptions {
   readonly version?: number | undefined
 }
 
-/**
- * Two states of a metric cannot become one, or have no difference.
- *
- * @category errors
- * @since 0.1.0
- */
-export class MetricMergeError extends Schema.TaggedError<MetricMergeError>("mvx-metrics/Metric/MetricMergeError")(
-  "MetricMergeError",
-  { name: Schema.String, reason: Schema.String, cause: Schema.optionalKey(Schema.Defect()) }
-) {
-  override get message(): string {
-    return `Metric ${JSON.stringify(this.name)}: ${this.reason}`
-  }
-}
-
-/**
- * A metric is not well defined, or a value offered as a metric is not one.
- *
- * **Details**
- *
- * `metric` is the metric's name where it has one, `given` what was found, as
- * readable text, and `expected` what should be there. Thrown where a metric is
- * defined; a recorder that is handed something else fails with it.
- *
- * @category errors
- * @since 0.1.0
- */
-export class InvalidMetricError extends Schema.TaggedError<InvalidMetricError>("mvx-metrics/Metric/InvalidMetricError")(
-  "InvalidMetricError",
-  { metric: Schema.optionalKey(Schema.String), given: Schema.String, expected: Schema.String }
-) {
-  override get message(): string {
-    const subject = this.metric === undefined ? "Invalid metric" : `Invalid metric ${JSON.stringify(this.metric)}`
-    return `${subject}: expected ${this.expected}, found ${this.given}`
-  }
-
-  /** @internal */
-  static of(metric: string | undefined, given: unknown, expected: string): InvalidMetricError {
-    return new InvalidMetricError({
-      ...(metric === undefined ? {} : { metric }),
-      given: describeValue(given),
-      expected
-    })
-  }
-}
+export { InvalidMetricError, MetricMergeError } from "./internal/MetricError.ts"
 
 /**
  * Returns `true` for metrics made by this module.
@@ -812,29 +775,7 @@ export const codec = <Name extends string, Event, State, Dimensions>(
   if (state === undefined) {
     throw InvalidMetricError.of(name, state, "`state` to be a Schema, or the metric to be made of dimensions")
   }
-  const Stored = Schema.Struct({
-    metric: Schema.String.check(
-      Schema.makeFilter((found) =>
-        found === name || `Expected the state of metric ${JSON.stringify(name)}, got ${JSON.stringify(found)}`
-      )
-    ),
-    version: Schema.Int.check(
-      Schema.makeFilter((found) =>
-        found === version || `Expected version ${version} of metric ${JSON.stringify(name)}, got ${found}`
-      )
-    ),
-    state: Schema.toCodecJson(state)
-  })
-  // An issue that reports its input says what was found.
-  const decode = SchemaParser.decodeUnknownEffect(Stored, { reportInput: true })
-  const encode = SchemaParser.encodeEffect(Stored, { reportInput: true })
-  return Schema.Unknown.pipe(Schema.decodeTo(
-    Schema.toType(state),
-    SchemaTransformation.transformEffect({
-      decode: (stored: unknown) => Effect.map(decode(stored), ({ state }) => state as any),
-      encode: (state: any) => encode({ metric: name, version, state })
-    })
-  )) as unknown as Schema.Codec<State, StoredState<Name>>
+  return storedState(name, version, state) as unknown as Schema.Codec<State, StoredState<Name>>
 }
 
 /**
@@ -1061,88 +1002,6 @@ const Proto = { [TypeId]: TypeId, ...Pipeable.Prototype }
 const construct = (fields: Omit<Any, typeof TypeId | "pipe">): Any =>
   Object.freeze(Object.assign(Object.create(Proto), fields))
 
-const checkName = (name: unknown): void => {
-  if (typeof name !== "string" || name.trim() === "") {
-    throw InvalidMetricError.of(undefined, name, "the name to be a non-blank string")
-  }
-}
-
-const checkVersion = (name: string, version: unknown): void => {
-  if (!Number.isInteger(version) || (version as number) < 1) {
-    throw InvalidMetricError.of(name, version, "`version` to be a positive integer")
-  }
-}
-
-const checkFunction = (name: string, combinator: string, f: unknown): void => {
-  if (typeof f !== "function") throw InvalidMetricError.of(name, f, `${combinator} to be given a function`)
-}
-
-const tagsOf = (name: string, events: unknown): ReadonlyArray<string> => {
-  if (!Array.isArray(events) || events.length === 0) {
-    throw InvalidMetricError.of(name, events, "`events` to be a non-empty array, or absent for every event")
-  }
-  const tags = events.map((source: unknown) => {
-    const tag = typeof source === "string" ? source : Predicate.isFunction(source) ? tagOf(source) : undefined
-    if (tag === undefined || tag.trim() === "") {
-      throw InvalidMetricError.of(name, source, "`events` to hold tags, or event classes with a readable tag")
-    }
-    return tag
-  })
-  return Object.freeze(Array.from(new Set(tags)))
-}
-
-const isPlainRecord = (u: unknown): u is Record<string, unknown> => Predicate.isObject(u) && !Array.isArray(u)
-
-/** The dimensions of a fresh metric, or `undefined` where the view throws on the initial state. */
-const shapeOf = (
-  name: string,
-  view: (state: any, meta: Meta) => unknown,
-  initial: unknown
-): Record<string, unknown> | undefined => {
-  let shape: unknown
-  try {
-    shape = view(initial, { time: 0 })
-  } catch {
-    return undefined
-  }
-  if (!isPlainRecord(shape)) throw InvalidMetricError.of(name, shape, "`dimensions` to show a record")
-  checkDimensionNames(name, shape)
-  return shape
-}
-
-const checkInstruments = (
-  name: string,
-  instruments: object | undefined,
-  shape: Record<string, unknown> | undefined
-): Instruments => {
-  if (instruments === undefined) return Object.freeze({})
-  if (!isPlainRecord(instruments)) throw InvalidMetricError.of(name, instruments, "`instruments` to be a record")
-  const entries = Object.entries(instruments).filter(([, instrument]) => instrument !== undefined)
-  for (const [dimension, instrument] of entries) {
-    if (shape !== undefined && !Object.hasOwn(shape, dimension)) {
-      throw InvalidMetricError.of(
-        name,
-        dimension,
-        `\`instruments\` to name dimensions among ${Object.keys(shape).join(", ")}`
-      )
-    }
-    const fault = faultOf(dimension, instrument, shape?.[dimension])
-    if (fault !== undefined) throw InvalidMetricError.of(name, ...fault)
-  }
-  return Object.freeze(Object.fromEntries(entries)) as Instruments
-}
-
-/** A wrong option of a dimension is a wrong definition of the metric. */
-const namingMetric = <A>(metric: string, define: () => A): A => {
-  try {
-    return define()
-  } catch (error) {
-    if (!(error instanceof InvalidOptionError)) throw error
-    const { expected, given, option } = error
-    throw new InvalidMetricError({ metric, given, expected: `option \`${option}\` to be ${expected}` })
-  }
-}
-
 const unmergeable = (self: Any): MetricMergeError =>
   new MetricMergeError({ name: self.name, reason: "expected a metric with `combine`, or one made of dimensions" })
 
@@ -1155,18 +1014,6 @@ const merging = <A>(self: Any, merge: () => A): A => {
       reason: cause instanceof Error ? cause.message : String(cause),
       ...(cause instanceof MergeConflict ? {} : { cause })
     })
-  }
-}
-
-/** Checks that no two quantities have one name once nested names are joined. */
-const checkDistinct = (name: string, instruments: Instruments, prefix = "", seen = new Set<string>()): void => {
-  for (const [key, instrument] of Object.entries(instruments)) {
-    const path = `${prefix}${key}`
-    if (seen.has(path)) throw InvalidMetricError.of(name, path, "every dimension to have a name of its own")
-    seen.add(path)
-    let inner = instrument
-    while ("of" in inner) inner = inner.of
-    if ("dimensions" in inner) checkDistinct(name, inner.dimensions, `${path}.`, seen)
   }
 }
 
@@ -1188,17 +1035,4 @@ const foldInPlace = (
     state = step(state, event, meta, owner) ?? state
   }
   return state
-}
-
-const checkDimensionNames = (name: string, shape: Record<string, unknown>): void => {
-  const seen = new Set<string>()
-  const visit = (record: Record<string, unknown>, prefix: string): void => {
-    for (const [key, value] of Object.entries(record)) {
-      const path = `${prefix}${key}`
-      if (seen.has(path)) throw InvalidMetricError.of(name, path, "every dimension to have a name of its own")
-      seen.add(path)
-      if (isPlainRecord(value)) visit(value, `${path}.`)
-    }
-  }
-  visit(shape, "")
 }

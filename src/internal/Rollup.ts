@@ -5,6 +5,7 @@ import { newOwner, nobody, type Owner } from "./dimension/Kind.ts"
 import { defaultLimit, overflowLabels } from "./dimension/Series.ts"
 import { nextEpoch, type Slot } from "./MetricTable.ts"
 import type { RecorderCore } from "./RecorderCore.ts"
+import type { RegisteredRecorder } from "./RegisteredRecorder.ts"
 
 type Labels = Readonly<Record<string, string>>
 
@@ -95,21 +96,25 @@ export class Rollup {
 class RollupSum {
   private readonly owner = newOwner()
   private readonly remains: ReadonlyArray<Remains>
-  private readonly states: Map<string, unknown>
+  private readonly states: Array<unknown>
+  private readonly places: ReadonlyMap<Metric.Any, number>
   private offset: number
 
   constructor(remains: ReadonlyArray<Remains>, offset: number) {
     this.offset = offset
     this.remains = remains
-    this.states = new Map(remains.map((remains) => [remains.metric.name, remains.share()]))
+    this.states = remains.map((remains) => remains.share())
+    this.places = new Map(remains.map(({ metric }, place) => [metric, place]))
   }
 
   add(core: RecorderCore, slots: ReadonlyArray<Slot>): void {
     this.offset += core.table.offset
-    for (const slot of slots) {
+    for (let at = 0; at < slots.length; at++) {
+      const slot = slots[at]!
       const { metric } = slot
+      const place = this.places.get(metric)!
       try {
-        this.states.set(metric.name, mergeInto(metric, this.states.get(metric.name), slot.share(), this.owner))
+        this.states[place] = mergeInto(metric, this.states[place], slot.share(), this.owner)
       } catch (defect) {
         core.mergeFailed(metric.name, defect)
       }
@@ -119,9 +124,9 @@ class RollupSum {
   get read(): Pick<RecorderCapture, "offset" | "metrics"> {
     return {
       offset: this.offset,
-      metrics: this.remains.map(({ epoch, metric, startedAt }) => ({
+      metrics: this.remains.map(({ epoch, metric, startedAt }, place) => ({
         metric,
-        state: this.states.get(metric.name),
+        state: this.states[place],
         epoch,
         startedAt
       }))
@@ -136,15 +141,16 @@ class RollupSum {
  */
 export class RollupRead {
   private readonly sums: ReadonlyMap<Rollup, RollupSum>
-  private readonly slots = new Map<RecorderCore, ReadonlyArray<Slot>>()
+  private readonly slots: ReadonlyArray<ReadonlyArray<Slot>>
 
-  constructor(rollups: ReadonlyArray<Rollup>, recorders: ReadonlyArray<RecorderCore>) {
+  constructor(rollups: ReadonlyArray<Rollup>, recorders: ReadonlyArray<RegisteredRecorder>) {
     this.sums = new Map(rollups.map((rollup) => [rollup, rollup.begin()]))
-    for (const core of recorders) if (core.rollup !== undefined) this.slots.set(core, core.table.slots)
+    this.slots = rollups.length === 0 ? [] : recorders.map(({ base }) => base.core.table.slots)
   }
 
-  add(core: RecorderCore): void {
-    this.sums.get(core.rollup!)!.add(core, this.slots.get(core)!)
+  /** Adds one of the recorders, the one at this place. */
+  add(core: RecorderCore, place: number): void {
+    this.sums.get(core.rollup!)!.add(core, this.slots[place]!)
   }
 
   /** What the rollups amount to; those that nobody has counted anything for are left out. */

@@ -115,20 +115,20 @@ export class RuntimeHandle implements Handle {
     const { readable } = this.registry
     const { read, rest } = this.capturing(readable)
     const captures: Array<RecorderCapture> = []
-    for (const { base } of readable) {
+    for (const [place, { base }] of readable.entries()) {
       base.core.foldAll()
-      const capture = read(base)
+      const capture = read(base, place)
       if (capture !== undefined) captures.push(capture)
     }
     return captures.concat(rest())
   }
 
   private capturing(recorders: ReadonlyArray<RegisteredRecorder>) {
-    const rollups = new RollupRead(this.rollups.all, recorders.map(({ base }) => base.core))
+    const rollups = new RollupRead(this.rollups.all, recorders)
     const clock = Context.get(this.context, Clock.Clock)
     return {
-      read: (base: RecorderHandle): RecorderCapture | void =>
-        base.core.rollup === undefined ? base.readCapture() : rollups.add(base.core),
+      read: (base: RecorderHandle, place: number): RecorderCapture | void =>
+        base.core.rollup === undefined ? base.readCapture() : rollups.add(base.core, place),
       rest: () => rollups.captures(this.namespace, clock.currentTimeMillisUnsafe())
     }
   }
@@ -174,7 +174,7 @@ export class RuntimeHandle implements Handle {
     name: string,
     begin: (recorders: ReadonlyArray<RegisteredRecorder>) => {
       /** Returns nothing for what is a part of the rest. */
-      readonly read: (base: RecorderHandle) => A | void
+      readonly read: (base: RecorderHandle, place: number) => A | void
       readonly readCustom: (recorder: Recorder, id: string) => Effect.Effect<A>
       readonly rest: () => ReadonlyArray<A>
     }
@@ -195,7 +195,7 @@ export class RuntimeHandle implements Handle {
             yield* giveWay
             until = now() + sliceMs
           }
-          const one = read(base)
+          const one = read(base, index)
           if (one !== undefined) all.push(one)
         } else {
           const exit = yield* Effect.exit(Effect.suspend(() => readCustom(handle, id)))

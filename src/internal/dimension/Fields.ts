@@ -58,25 +58,25 @@ export const fields = (
 ): Algebra<FieldsState, Record<string, unknown>> => {
   const State = fieldsClass(names.length)
 
-  const combine = (
-    a: FieldsState,
-    b: FieldsState,
-    skipped: number,
-    owner: Owner,
-    f: (inner: Algebra<any, unknown>, a: unknown, b: unknown) => unknown
-  ): FieldsState =>
-    new State(
-      owner,
-      skipped,
-      ...inner.map((inner, at) => {
-        try {
-          return f(inner, a[`f${at}`], b[`f${at}`])
-        } catch (conflict) {
-          if (!(conflict instanceof MergeConflict)) throw conflict
-          throw new MergeConflict(`${names[at]}: ${conflict.message}`)
-        }
-      })
-    )
+  /** Brings each field of `next`, which is the owner's, up to date. */
+  const update = (
+    next: FieldsState,
+    other: FieldsState,
+    f: (inner: Algebra<any, unknown>, own: unknown, other: unknown) => unknown
+  ): FieldsState => {
+    for (let at = 0; at < names.length; at++) {
+      try {
+        next[`f${at}`] = f(inner[at]!, next[`f${at}`], other[`f${at}`])
+      } catch (conflict) {
+        if (!(conflict instanceof MergeConflict)) throw conflict
+        throw new MergeConflict(`${names[at]}: ${conflict.message}`)
+      }
+    }
+    return next
+  }
+
+  const copyOf = (state: FieldsState, owner: Owner): FieldsState =>
+    new State(owner, state.skipped, ...names.map((_, at) => state[`f${at}`]))
 
   const isState = (u: unknown): u is FieldsState => u instanceof State
 
@@ -102,11 +102,17 @@ export const fields = (
       for (let at = 0; at < names.length; at++) values[names[at]!] = inner[at]!.view(state[`f${at}`], time)
       return values
     },
-    merge: (a, b, owner) => combine(a, b, a.skipped + b.skipped, owner, (inner, a, b) => inner.merge(a, b, owner)),
-    diff: (later, earlier) =>
-      later.skipped < earlier.skipped
-        ? later
-        : combine(later, earlier, later.skipped - earlier.skipped, nobody, (inner, a, b) => inner.diff(a, b)),
+    merge: (a, b, owner) => {
+      const next = owner !== nobody && a.owner === owner ? a : copyOf(a, owner)
+      next.skipped += b.skipped
+      return update(next, b, (inner, a, b) => inner.merge(a, b, owner))
+    },
+    diff: (later, earlier) => {
+      if (later.skipped < earlier.skipped) return later
+      const next = copyOf(later, nobody)
+      next.skipped -= earlier.skipped
+      return update(next, earlier, (inner, later, earlier) => inner.diff(later, earlier))
+    },
     codec,
     merging: inner.reduce<Merging>(
       (weakest, { merging }) => strength[merging] < strength[weakest] ? merging : weakest,

@@ -73,8 +73,8 @@ const visit = (
   size: number,
   f: (labels: ReadonlyArray<string>, place: number) => void
 ): void => {
-  for (const [label, below] of level) {
+  level.forEach((below, label) => {
     if (levelsBelow > 0) visit(below as Level, outer.concat(label), levelsBelow - 1, size, f)
     else if ((below as number) < size) f(outer.concat(label), below as number)
-  }
+  })
 }

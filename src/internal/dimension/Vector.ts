@@ -2,7 +2,9 @@ import { nobody, type Owner } from "./Kind.ts"
 
 const bits = 4
 const width = 1 << bits
-const mask = width - 1
+
+/** The place of an index among the slots of its node. */
+export const mask = width - 1
 
 /** A node's slots hold values, or nodes of the level below. Absent ones are holes that nobody has filled. */
 interface Node {
@@ -41,15 +43,23 @@ export class Vector<A> {
     return node.slots[index & mask] as A | undefined
   }
 
+  /** This vector where the owner may change it, else a copy of his. */
+  ownedBy(owner: Owner): Vector<A> {
+    return owner !== nobody && this.owner === owner ? this : new Vector<A>(owner, this.root, this.depth)
+  }
+
   /** Sets the value; returns this vector where the owner may change it in place, else another. */
   set(index: number, value: A, owner: Owner): Vector<A> {
-    const vector = owner !== nobody && this.owner === owner ? this : new Vector<A>(owner, this.root, this.depth)
-    vector.leafOf(index, owner)[index & mask] = value
+    const vector = this.ownedBy(owner)
+    vector.slotsOf(index, owner)[index & mask] = value
     return vector
   }
 
-  /** The slots that hold the value of the index, all nodes on the way to them being the owner's. */
-  private leafOf(index: number, owner: Owner): Array<unknown> {
+  /**
+   * The slots that hold the value of the index, at its place there (`mask`), in a
+   * vector of the owner's: to be changed by him.
+   */
+  slotsOf(index: number, owner: Owner): Array<unknown> {
     while (index >>> this.depth !== 0) {
       if (this.root.slots.length > 0) this.root = { owner, slots: [this.root] }
       this.depth += bits

@@ -2,6 +2,7 @@ import { count } from "./Count.ts"
 import { fieldsClass } from "./Fields.ts"
 import type { Fold } from "./Fold.ts"
 import { type Labelled, labelOf, type Leaf, type Node, type Struct } from "./Node.ts"
+import { mask } from "./Vector.ts"
 
 /**
  * Writes the fold of these dimensions out as source text, once per metric: code
@@ -233,9 +234,7 @@ const writeSeries = (
   prefix: string,
   source: Source
 ): string => {
-  const place = source.name("place")
-  const before = source.name("before")
-  const after = source.name("after")
+  const [place, slots, at, before, after] = ["place", "slots", "at", "before", "after"].map((name) => source.name(name))
   const inputs = labels.map((label) => prefix + label)
   const initial = source.constant("initial", node.inner.initial)
   const find = labels.length === 1
@@ -250,11 +249,11 @@ const writeSeries = (
     `if(${place}<0)${state}.over++`
   ]
   const step = [
-    `const ${before}=${place}<0?${state}.other:${state}.values.get(${place})`,
+    `const ${slots}=${place}<0?[${state}.other]:(${state}.values=${state}.values.ownedBy(owner)).slotsOf(${place},owner)`,
+    `const ${at}=${place}<0?0:${place}&${mask},${before}=${slots}[${at}]`,
     `let ${after}=${before}===undefined?${initial}:${before}`,
-    write(inner, after, prefix, source),
-    `if(${after}!==${before}){if(${place}<0)${state}.other=${after};` +
-    `else ${state}.values=${state}.values.set(${place},${after},owner)}`
+    write(inner, after!, prefix, source),
+    `if(${after}!==${before}){${slots}[${at}]=${after};if(${place}<0)${state}.other=${after}}`
   ].join("\n")
   lines.push(node.onLimit === "drop" ? `if(${place}>=0){${step}}` : `{${step}}`)
   return lines.join("\n")
