@@ -694,8 +694,8 @@ export const merge: {
  *
  * Counts, sums, means, variances and histograms have a difference; the smallest
  * and greatest value in them, and gauges, are as they are in `later`. Where
- * `later` has counted less than `earlier`, it began anew meanwhile, and the
- * difference is `later` itself.
+ * `later` has counted less than `earlier` anywhere, it began anew meanwhile, and
+ * the difference is `later` itself.
  *
  * Throws a `MetricMergeError` when the metric is not made of dimensions, and
  * when the states do not fit together.
@@ -733,7 +733,7 @@ export const diff: {
       reason: "expected a metric made of dimensions, found one with a reducer"
     })
   }
-  return merging(self, () => measures.root.diff(later, earlier))
+  return merging(self, () => measures.root.diff(later, earlier)) ?? later
 })
 
 /**

@@ -10,7 +10,7 @@ export const count: Kind<number, void, number> = {
   add: (state) => state + 1,
   view: (state) => state,
   merge: (a, b) => a + b,
-  diff: (later, earlier) => later < earlier ? later : later - earlier,
+  diff: (later, earlier) => later < earlier ? undefined : later - earlier,
   codec: Count,
   merging: "exact",
   agree: (a, b) => a === b

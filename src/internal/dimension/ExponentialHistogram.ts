@@ -280,13 +280,13 @@ const addBuckets = (to: Buckets, from: Buckets, by: number, range: Range): void 
 }
 
 /** The extremes of what came in between are not known: those of all values are kept, as bounds. */
-const diff = (later: ExponentialState, earlier: ExponentialState): ExponentialState => {
+const diff = (later: ExponentialState, earlier: ExponentialState): ExponentialState | undefined => {
   const by = earlier.scale - later.scale
   const zeroCount = later.zeroCount - earlier.zeroCount
-  if (by < 0 || zeroCount < 0) return later
+  if (by < 0 || zeroCount < 0) return undefined
   const positive = subtracted(later.positive, earlier.positive, by)
   const negative = subtracted(later.negative, earlier.negative, by)
-  if (positive === undefined || negative === undefined) return later
+  if (positive === undefined || negative === undefined) return undefined
   const { max, maxSize, min, scale } = later
   const sum = finiteSum(later.sum, -earlier.sum)
   return new ExponentialState(nobody, maxSize, scale, zeroCount, sum, min, max, positive, negative)

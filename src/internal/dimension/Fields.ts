@@ -108,10 +108,17 @@ export const fields = (
       return update(next, b, (inner, a, b) => inner.merge(a, b, owner))
     },
     diff: (later, earlier) => {
-      if (later.skipped < earlier.skipped) return later
+      if (later.skipped < earlier.skipped) return undefined
+      let isAfter = true
       const next = copyOf(later, nobody)
       next.skipped -= earlier.skipped
-      return update(next, earlier, (inner, later, earlier) => inner.diff(later, earlier))
+      update(next, earlier, (inner, later, earlier) => {
+        // `undefined` can also be what there is to see of both.
+        const between = inner.diff(later, earlier)
+        isAfter &&= between !== undefined || later === undefined
+        return between
+      })
+      return isAfter ? next : undefined
     },
     codec,
     merging: inner.reduce<Merging>(

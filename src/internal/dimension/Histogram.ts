@@ -107,10 +107,14 @@ const add = (state: HistogramState, value: number, owner: Owner): HistogramState
   return next
 }
 
-const merge = (a: HistogramState, b: HistogramState, owner: Owner): HistogramState => {
+const checkSame = (a: HistogramState, b: HistogramState): void => {
   if (!isSame(a.boundaries, b.boundaries)) {
     throw new MergeConflict(`the boundaries are ${list(a.boundaries)} and ${list(b.boundaries)}`)
   }
+}
+
+const merge = (a: HistogramState, b: HistogramState, owner: Owner): HistogramState => {
+  checkSame(a, b)
   const next = owned(a, owner)
   for (let at = 0; at < b.counts.length; at++) next.counts[at]! += b.counts[at]!
   next.sum = finiteSum(next.sum, b.sum)
@@ -120,10 +124,10 @@ const merge = (a: HistogramState, b: HistogramState, owner: Owner): HistogramSta
 }
 
 /** The extremes of what came in between are not known: those of all values are kept, as bounds. */
-const diff = (later: HistogramState, earlier: HistogramState): HistogramState => {
-  if (!isSame(later.boundaries, earlier.boundaries)) return later
+const diff = (later: HistogramState, earlier: HistogramState): HistogramState | undefined => {
+  checkSame(later, earlier)
   const counts = later.counts.map((count, at) => count - earlier.counts[at]!)
-  if (counts.some((count) => count < 0)) return later
+  if (counts.some((count) => count < 0)) return undefined
   const sum = finiteSum(later.sum, -earlier.sum)
   return new HistogramState(nobody, later.boundaries, counts, sum, later.min, later.max)
 }

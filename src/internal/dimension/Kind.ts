@@ -50,8 +50,13 @@ export interface Algebra<in out State, out Value> {
    * be the owner's: the result may share structure with it. Throws a `MergeConflict`.
    */
   readonly merge: (a: State, b: State, owner: Owner) => State
-  /** What came in between: `merge(earlier, diff(later, earlier))` is `later`. What has no difference is as it is later. */
-  readonly diff: (later: State, earlier: State) => State
+  /**
+   * What came in between: `merge(earlier, diff(later, earlier))` is `later`. What
+   * has no difference is as it is later. `undefined` where the later state has
+   * counted less, so that it cannot have come of the earlier one. Throws a
+   * `MergeConflict`.
+   */
+  readonly diff: (later: State, earlier: State) => State | undefined
   /** JSON-safe. Refuses states of another shape. */
   readonly codec: Schema.Codec<State, any>
   readonly merging: Merging

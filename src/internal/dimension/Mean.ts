@@ -31,7 +31,8 @@ export const mean: Kind<MeanState, number, number | undefined> = {
   add: (state, input, _time, owner) => added(state, 1, input, owner),
   view: ({ count, sum }) => count === 0 ? undefined : sum / count,
   merge: (a, b, owner) => added(a, b.count, b.sum, owner),
-  diff: (later, earlier) => later.count < earlier.count ? later : added(later, -earlier.count, -earlier.sum, nobody),
+  diff: (later, earlier) =>
+    later.count < earlier.count ? undefined : added(later, -earlier.count, -earlier.sum, nobody),
   codec: Schema.Struct({ count: Count, sum: Schema.Finite }).pipe(Schema.decodeTo(
     Schema.declare((u): u is MeanState => u instanceof MeanState),
     SchemaTransformation.transform({

@@ -72,7 +72,8 @@ export class SeriesState {
 
   get(labels: ReadonlyArray<string>): unknown {
     const place = this.index.find(labels)
-    return place === undefined || place >= this.size ? undefined : this.values.get(place)
+    // Nothing is at the place of a newer state's series.
+    return place === undefined ? undefined : this.values.get(place)
   }
 
   /** Calls back for each series but that of the overflow. */
@@ -133,17 +134,24 @@ export const series = ({ inner, isRecord, limit, names }: SeriesOptions): Algebr
     return merged
   }
 
-  const diff = (later: SeriesState, earlier: SeriesState): SeriesState => {
-    if (later.over < earlier.over || later.size < earlier.size) return later
-    const between = later.ownedBy(nobody)
+  const diff = (later: SeriesState, earlier: SeriesState): SeriesState | undefined => {
+    if (later.over < earlier.over) return undefined
     const owner = newOwner()
-    later.forEach((labels, state, place) => {
-      const before = earlier.get(labels)
-      if (before !== undefined) between.values = between.values.set(place, inner.diff(state, before), owner)
+    const between = later.ownedBy(owner)
+    let isAfter = true
+    earlier.forEach((labels, before) => {
+      const place = later.index.find(labels)
+      const after = later.get(labels)
+      const difference = after === undefined ? undefined : inner.diff(after, before)
+      if (difference === undefined) isAfter = false
+      else between.values = between.values.set(place!, difference, owner)
     })
-    if (earlier.other !== undefined) between.other = inner.diff(later.other ?? inner.initial, earlier.other)
+    if (earlier.other !== undefined) {
+      between.other = later.other === undefined ? undefined : inner.diff(later.other, earlier.other)
+      isAfter &&= between.other !== undefined
+    }
     between.over = later.over - earlier.over
-    return between
+    return isAfter ? between : undefined
   }
 
   const total = (state: SeriesState): unknown => {

@@ -18,6 +18,6 @@ export const upDown = signed
 /** The sum of amounts that are not negative: it only grows. */
 export const sum: Kind<number, number, number> = {
   ...signed,
-  diff: (later, earlier) => later < earlier ? later : later - earlier,
+  diff: (later, earlier) => later < earlier ? undefined : later - earlier,
   codec: Schema.Finite.check(Schema.isGreaterThanOrEqualTo(0))
 }

@@ -58,8 +58,9 @@ const merge = (a: VarianceState, b: VarianceState, owner: Owner): VarianceState 
 }
 
 /** The merge, solved for the part that came later. */
-const diff = (later: VarianceState, earlier: VarianceState): VarianceState => {
-  if (earlier.count === 0 || later.count < earlier.count) return later
+const diff = (later: VarianceState, earlier: VarianceState): VarianceState | undefined => {
+  if (later.count < earlier.count) return undefined
+  if (earlier.count === 0) return later
   const count = later.count - earlier.count
   if (count === 0) return variance.initial
   const mean = later.mean + (later.mean - earlier.mean) * (earlier.count / count)

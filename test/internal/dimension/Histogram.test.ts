@@ -152,24 +152,24 @@ describe("Histogram", () => {
 
   it.prop("tells what came in between", [anyValues, anyValues], ([xs, ys]) => {
     const [earlier, later] = [frozen(fold(xs)), frozen(fold([...xs, ...ys]))]
-    const between = kind.diff(later, earlier)
+    const between = kind.diff(later, earlier)!
     assert.deepStrictEqual(between.counts, fold(ys).counts)
     assert.isTrue(kind.agree(kind.merge(earlier, between, nobody), later, [between, ...scan([...xs, ...ys])]))
   })
 
   it("starts anew where there was more earlier, or other boundaries", () => {
     const later = fold([1, 20])
-    assert.strictEqual(kind.diff(later, fold([1, 1])), later)
-    assert.strictEqual(kind.diff(later, histogram([]).initial), later)
+    assert.strictEqual(kind.diff(later, fold([1, 1])), undefined)
+    assert.throws(() => kind.diff(later, histogram([]).initial), MergeConflict)
   })
 
   it("shows no extremes of a difference without values", () => {
-    const { count, max, min } = kind.view(kind.diff(fold([5]), fold([5])), 0)
+    const { count, max, min } = kind.view(kind.diff(fold([5]), fold([5]))!, 0)
     assert.deepStrictEqual([count, min, max], [0, undefined, undefined])
   })
 
   it.prop("is what it was after it has been stored", [anyValues, anyValues], ([xs, ys]) => {
-    for (const state of [fold(xs), kind.diff(fold([...xs, ...ys]), fold(xs))]) {
+    for (const state of [fold(xs), kind.diff(fold([...xs, ...ys]), fold(xs))!]) {
       const stored = Schema.encodeSync(kind.codec)(state)
       const restored = Schema.decodeUnknownSync(kind.codec)(JSON.parse(JSON.stringify(stored)))
       assert.deepStrictEqual({ ...restored }, { ...state, owner: nobody })

@@ -92,7 +92,7 @@ describe("Quantiles", () => {
 
   it("of a difference are those of the values in between", () => {
     const earlier = fold([1, 4, 0, -1])
-    const between = kind.view(kind.diff(kind.merge(earlier, fold([2, 3]), nobody), earlier), 0).quantiles
+    const between = kind.view(kind.diff(kind.merge(earlier, fold([2, 3]), nobody), earlier)!, 0).quantiles
     assert.isAtMost(Math.abs(between[0]! - 2), bound(2, earlier.scale))
     assert.isAtMost(Math.abs(between[1]! - 3), bound(3, earlier.scale))
   })
