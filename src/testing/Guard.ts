@@ -1,11 +1,9 @@
 import * as Equal from "effect/Equal"
 import * as Option from "effect/Option"
 
-type Contents = ReadonlyArray<unknown> | Uint8Array
-
 /**
  * Keeps values from being changed: freezes them all the way down, and remembers
- * how those parts look that the language cannot freeze.
+ * what is in those parts that the language cannot freeze.
  *
  * Values with an equality of their own, such as Effect's collections and dates,
  * are left alone: they are immutable, and some of them remember in themselves
@@ -19,13 +17,16 @@ export class Guard {
     for (const value of values) this.add(value)
   }
 
-  /** What has been changed all the same, if anything has. */
-  get changed(): object | undefined {
-    for (const [value, before] of this.open) {
-      const after = contentsOf(value)!
-      if (after.length !== before.length || !after.every((item, at) => Object.is(item, before[at]))) return value
+  /** Puts back what has been changed all the same, and returns it as it was found; `undefined` where nothing was. */
+  restore(): object | undefined {
+    let changed: object | undefined
+    for (const [value, { items, putBack }] of this.open) {
+      const found = contentsOf(value)!
+      if (found.items.length === items.length && found.items.every((item, at) => Object.is(item, items[at]))) continue
+      changed ??= found.copy
+      putBack()
     }
-    return undefined
+    return changed
   }
 
   private add(value: unknown): void {
@@ -43,18 +44,50 @@ export class Guard {
       }
     } else {
       this.open.set(value, contents)
-      if (!(contents instanceof Uint8Array)) for (const item of contents) this.add(item)
+      for (const item of contents.items) this.add(item)
     }
   }
 }
 
-/** A copy of what is in a value that cannot be frozen, `undefined` for one that can. */
+/** What is in a value that cannot be frozen. */
+interface Contents {
+  readonly items: ReadonlyArray<unknown>
+  readonly copy: object
+  readonly putBack: () => void
+}
+
+/** `undefined` for a value that can be frozen. */
 const contentsOf = (value: object): Contents | undefined => {
-  if (value instanceof Map) return Array.from(value).flat()
-  if (value instanceof Set) return Array.from(value)
-  if (value instanceof Date) return [value.getTime()]
-  if (ArrayBuffer.isView(value)) {
-    return new Uint8Array(value.buffer, value.byteOffset, value.byteLength).slice()
+  if (value instanceof Map) {
+    const copy = new Map(value)
+    return {
+      items: Array.from(copy).flat(),
+      copy,
+      putBack: () => {
+        value.clear()
+        for (const [key, item] of copy) value.set(key, item)
+      }
+    }
   }
-  return value instanceof ArrayBuffer ? new Uint8Array(value).slice() : undefined
+  if (value instanceof Set) {
+    const copy = new Set(value)
+    return {
+      items: Array.from(copy),
+      copy,
+      putBack: () => {
+        value.clear()
+        for (const item of copy) value.add(item)
+      }
+    }
+  }
+  if (value instanceof Date) {
+    const copy = new Date(value)
+    return { items: [copy.getTime()], copy, putBack: () => void value.setTime(copy.getTime()) }
+  }
+  if (ArrayBuffer.isView(value)) {
+    const bytes = new Uint8Array(value.buffer, value.byteOffset, value.byteLength)
+    const copy = bytes.slice()
+    return { items: Array.from(copy), copy: structuredClone(value), putBack: () => bytes.set(copy) }
+  }
+  return undefined
 }

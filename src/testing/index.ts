@@ -3,4 +3,5 @@
  *
  * @since 0.1.0
  */
+export * as Laws from "./Laws.ts"
 export * as TestRecorder from "./TestRecorder.ts"

@@ -158,6 +158,12 @@ describe("series beyond the limit", () => {
     assert.isUndefined(diff(earlier, later))
   })
 
+  it("show that a state began anew where one is missing, or fewer events were beyond the limit", () => {
+    const { diff, fold } = limited({ limit: 2, onLimit: "drop" })
+    assert.isUndefined(diff(fold("a", "a"), fold("a", "b")))
+    assert.isUndefined(diff(fold("a", "b", "b"), fold("a", "b", "c")))
+  })
+
   it("leave nothing in the initial state, which all recorders share", () => {
     const by = d.by("text", (fact) => fact.text, d.count())
     fold(by, names("a", "b"))
