@@ -49,7 +49,7 @@ import * as Schema from "effect/Schema"
 import { type Any as AnyDimension, type Builder, builder, isDimension, structOf, type Values } from "./Dimension.ts"
 import type { AnyClass, MetricEvent } from "./Event.ts"
 import type { FieldsState } from "./internal/dimension/Fields.ts"
-import { filtered, type Fold, foldOf, mapped } from "./internal/dimension/Fold.ts"
+import { filtered, type Fold, foldOf, mapped, purely } from "./internal/dimension/Fold.ts"
 import { MergeConflict, newOwner, nobody } from "./internal/dimension/Kind.ts"
 import type { Struct } from "./internal/dimension/Node.ts"
 import { EventMeta, type Meta } from "./internal/EventMeta.ts"
@@ -461,7 +461,7 @@ export const fromDimensions: {
     description,
     tags,
     initial: root.initial,
-    reduce: (state, event, meta) => Option.fromUndefinedOr(fold.step(state, event, meta, nobody)),
+    reduce: (state, event, meta) => Option.fromUndefinedOr(fold.step(state, event, meta, purely)),
     dimensions: (state, meta) => root.view(state, meta.time),
     instruments: Object.freeze(instruments),
     combine: { combine: (a, b) => root.merge(a, b, nobody) },
@@ -1027,12 +1027,12 @@ const foldInPlace = (
   tags: ReadonlySet<string> | undefined,
   meta: EventMeta
 ): FieldsState => {
-  const owner = newOwner()
+  const by = { owner: newOwner() }
   let state = initial
   for (const event of events) {
     if (tags !== undefined && !tags.has(event._tag)) continue
     meta.event = event
-    state = step(state, event, meta, owner) ?? state
+    state = step(state, event, meta, by) ?? state
   }
   return state
 }

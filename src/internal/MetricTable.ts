@@ -15,7 +15,7 @@ export class Slot {
   /** Whoever hands it out uses `share`. */
   state: unknown
   /** Who may change the state in place: this slot, until it shares it. */
-  private owner: Owner = nobody
+  owner: Owner = nobody
   /** What the event in hand makes of the state, until all metrics have seen it. */
   next: unknown = untaken
   readonly epoch: number
@@ -41,7 +41,7 @@ export class Slot {
   /** Takes the event in place, if it counts it, where no other metric may have to take it too. */
   step(fold: Fold, event: MetricEvent, meta: EventMeta): boolean {
     if (this.owner === nobody) this.owner = newOwner()
-    const next = fold.step(this.state as FieldsState, event, meta, this.owner)
+    const next = fold.step(this.state as FieldsState, event, meta, this)
     if (next === undefined) return false
     this.state = next
     this.next = written

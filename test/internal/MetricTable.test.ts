@@ -55,6 +55,33 @@ describe("metrics of dimensions in a recorder", () => {
       assert.deepStrictEqual(seen, [[0, 0, 0], [1, 1, 1], [2, 2, 2]])
     }))
 
+  it.effect("never change what a selector captured in the middle of a fold", () =>
+    Effect.gen(function*() {
+      for (const others of [[], [hits("other")]]) {
+        let read = () => 0
+        const Curious = hits("curious", ({ bytes }) => {
+          // Not each time: what was handed out before is copied anyway.
+          if (bytes === 2) read()
+          return bytes
+        })
+        const metrics = [Curious, ...others]
+        const recorder = yield* Recorder.make({ entityId: "cache", metrics, linger: 60_000 })
+        const captures: Array<readonly [string, () => string]> = []
+        read = () => {
+          const [capture] = Effect.runSync(recorder.capture).metrics
+          const show = () => JSON.stringify(Metric.snapshot(Curious, capture!.state as never))
+          return captures.push([show(), show])
+        }
+        for (const bytes of [1, 2, 1, 2, 1]) {
+          recorder.registerEventUnsafe(hit(bytes))
+          recorder.snapshotsUnsafe()
+        }
+        assert.strictEqual(captures.length, 2)
+        for (const [then, show] of captures) assert.strictEqual(show(), then)
+        assert.deepStrictEqual((yield* recorder.snapshot(Curious)).dimensions.bytes, 7)
+      }
+    }))
+
   it.effect("count right when a selector makes another recorder fold the same metrics", () =>
     Effect.gen(function*() {
       const First = hits("first")

@@ -3,7 +3,7 @@ import type { Meta } from "../EventMeta.ts"
 import type { FieldsState } from "./Fields.ts"
 import { generateFold } from "./generateFold.ts"
 import { interpretFold } from "./interpretFold.ts"
-import type { Owner } from "./Kind.ts"
+import { nobody, type Owner } from "./Kind.ts"
 import type { Struct } from "./Node.ts"
 
 /**
@@ -15,8 +15,12 @@ import type { Struct } from "./Node.ts"
  * changed in place.
  */
 export interface Fold<in out Registers = any> {
-  /** The state after the event, `undefined` where no dimension counts it. Throws before it changes anything. */
-  readonly step: (state: FieldsState, event: any, meta: Meta, owner: Owner) => FieldsState | undefined
+  /**
+   * The state after the event, `undefined` where no dimension counts it. Throws
+   * before it changes anything. Who the owner is counts after the code of the
+   * user's, which may have handed the state out.
+   */
+  readonly step: (state: FieldsState, event: any, meta: Meta, by: Folding) => FieldsState | undefined
   /** What `read` leaves for `write`. */
   readonly registers: () => Registers
   /** Whether any dimension counts the event. */
@@ -24,13 +28,21 @@ export interface Fold<in out Registers = any> {
   readonly write: (state: FieldsState, owner: Owner, registers: Registers) => FieldsState
 }
 
+/** Who folds, as far as states are concerned. */
+export interface Folding {
+  readonly owner: Owner
+}
+
+/** A pure fold. */
+export const purely: Folding = { owner: nobody }
+
 /** The fold of these dimensions, as fast as the place allows. */
 export const foldOf = (root: Struct): Fold => generateFold(root) ?? interpretFold(root)
 
 /** The same fold for the events for which the predicate holds. */
 export const filtered = (fold: Fold, predicate: (event: any) => unknown): Fold => ({
   ...fold,
-  step: (state, event, meta, owner) => predicate(event) ? fold.step(state, event, meta, owner) : undefined,
+  step: (state, event, meta, by) => predicate(event) ? fold.step(state, event, meta, by) : undefined,
   read: (event, meta, registers) => predicate(event) ? fold.read(event, meta, registers) : false
 })
 
@@ -40,7 +52,7 @@ export const mapped = (
   f: (event: MetricEvent, meta: Meta) => readonly [MetricEvent, Meta]
 ): Fold => ({
   ...fold,
-  step: (state, event, meta, owner) => fold.step(state, ...f(event, meta), owner),
+  step: (state, event, meta, by) => fold.step(state, ...f(event, meta), by),
   read: (event, meta, registers) => {
     const [inner, innerMeta] = f(event, meta)
     return fold.read(inner, innerMeta, registers)

@@ -63,10 +63,11 @@ const diff = (later: VarianceState, earlier: VarianceState): VarianceState | und
   if (earlier.count === 0) return later
   const count = later.count - earlier.count
   if (count === 0) return variance.initial
-  const mean = later.mean + (later.mean - earlier.mean) * (earlier.count / count)
-  const distance = mean - earlier.mean
+  const mean = finiteSum(later.mean, finiteSum(later.mean, -earlier.mean) * (earlier.count / count))
+  const distance = finiteSum(mean, -earlier.mean)
   const between = distance * distance * (earlier.count / later.count) * count
-  return new VarianceState(nobody, count, mean, Math.max(0, later.squares - earlier.squares - between))
+  const squares = finiteSum(finiteSum(later.squares, -earlier.squares), -between)
+  return new VarianceState(nobody, count, mean, Math.max(0, squares))
 }
 
 /** Errors in the squares grow with the distance of the values from zero, as seen from their mean. */

@@ -22,10 +22,11 @@ export const generateFold = (root: Struct): Fold | undefined => {
   const text = `
 class Registers{constructor(){${["skipped", "time", ...registers].map((name) => `this.${name}=0`).join(";")}}}
 return {
-step(state,event,meta,owner){
+step(state,event,meta,by){
 ${read}
 if(!(${isCounted}))return undefined
 const time=${time}
+const owner=by.owner
 ${writeRoot(plan, "", source)}
 return state
 },

@@ -33,9 +33,9 @@ export const interpretFold = (root: Struct): Fold<Registers> => {
     return skipped === 0 ? written : withSkipped(root, written, skipped, owner)
   }
   return {
-    step: (state, event, meta, owner) => {
+    step: (state, event, meta, by) => {
       const own = registers()
-      return readRoot(event, meta, own) ? writeRoot(state, owner, own) : undefined
+      return readRoot(event, meta, own) ? writeRoot(state, by.owner, own) : undefined
     },
     registers,
     read: readRoot,

@@ -81,7 +81,7 @@ const run = (fold: Fold, initial: FieldsState, facts: ReadonlyArray<Fact>, inHal
   for (const fact of facts) {
     const next = inHalves
       ? fold.read(fact, metaOf(fact), registers) ? fold.write(state, owner, registers) : undefined
-      : fold.step(state, fact, metaOf(fact), owner)
+      : fold.step(state, fact, metaOf(fact), { owner })
     if (next === undefined) continue
     counted++
     state = next
@@ -153,7 +153,7 @@ describe("a fold", () => {
       const wrong = { ...fact, text: label } as unknown as Fact
       for (const fold of [generateFold(root)!, interpretFold(root) as Fold]) {
         const { state } = run(fold, root.initial, [fact], false, true)
-        assert.throws(() => fold.step(state, wrong, { time: 0 }, state.owner), /Expected a label to be a string/)
+        assert.throws(() => fold.step(state, wrong, { time: 0 }, state), /Expected a label to be a string/)
         assert.strictEqual(state.f0, 1)
       }
     }

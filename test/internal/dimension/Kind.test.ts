@@ -98,7 +98,7 @@ describe("a merge", () => {
   it("adds up what could not be measured", () => {
     const root = structOf({ sum: d.sum(value) })
     const { step } = interpretFold(root)
-    const skipping = step(root.initial, { value: -1, text: "a" }, { time: 0 }, nobody) as FieldsState
+    const skipping = step(root.initial, { value: -1, text: "a" }, { time: 0 }, { owner: nobody }) as FieldsState
     const both = root.merge(skipping, skipping, nobody)
     assert.deepStrictEqual([both.skipped, root.diff(both, skipping)!.skipped], [2, 1])
     assert.isUndefined(root.diff(skipping, both))
@@ -110,7 +110,7 @@ describe("a merge", () => {
     const facts: ReadonlyArray<Fact> = [{ value: 1, text: "a" }, { value: 2, text: "b" }]
     const owner = newOwner()
     const foldBy = (owner: number) =>
-      facts.reduce((state, fact) => step(state, fact, { time: 0 }, owner) ?? state, root.initial)
+      facts.reduce((state, fact) => step(state, fact, { time: 0 }, { owner }) ?? state, root.initial)
     const mine = foldBy(owner)
     const other = foldBy(newOwner())
     const before = JSON.stringify(root.view(other, 0))
