@@ -40,27 +40,20 @@ import type * as Schema from "effect/Schema"
 import { count } from "./internal/dimension/Count.ts"
 import * as Exponential from "./internal/dimension/ExponentialHistogram.ts"
 import { max, min } from "./internal/dimension/Extremum.ts"
-import { fields, type FieldsState } from "./internal/dimension/Fields.ts"
+import { fields } from "./internal/dimension/Fields.ts"
 import * as Explicit from "./internal/dimension/Histogram.ts"
 import * as HyperLogLog from "./internal/dimension/HyperLogLog.ts"
 import { stepOf } from "./internal/dimension/interpretFold.ts"
 import { type Kind, type Merging, nobody } from "./internal/dimension/Kind.ts"
-import { last, type LastState } from "./internal/dimension/Last.ts"
-import { mean, type MeanState } from "./internal/dimension/Mean.ts"
+import { last } from "./internal/dimension/Last.ts"
+import { mean } from "./internal/dimension/Mean.ts"
 import type { Input, Labelled, Leaf, Node, Struct } from "./internal/dimension/Node.ts"
 import * as Quantiles from "./internal/dimension/Quantiles.ts"
-import {
-  defaultLimit,
-  type LabelledValue,
-  type OnLimit,
-  overflowKey,
-  series,
-  type SeriesState
-} from "./internal/dimension/Series.ts"
+import { defaultLimit, type LabelledValue, type OnLimit, overflowKey, series } from "./internal/dimension/Series.ts"
 import * as SlidingWindow from "./internal/dimension/SlidingWindow.ts"
 import * as SpaceSaving from "./internal/dimension/SpaceSaving.ts"
 import { sum, upDown } from "./internal/dimension/Sum.ts"
-import { variance, type VarianceState, type VarianceValue } from "./internal/dimension/Variance.ts"
+import { variance, type VarianceValue } from "./internal/dimension/Variance.ts"
 import type { Meta } from "./internal/EventMeta.ts"
 import type { Instrument, InstrumentKind, Quantity } from "./internal/Instrument.ts"
 import { InvalidOptionError } from "./internal/InvalidOptionError.ts"
@@ -93,6 +86,17 @@ export interface Dimension<in Event, in out State, out Value> {
   readonly codec: Schema.Codec<State, any>
   readonly instrument: Instrument
   readonly merging: Merging
+}
+
+/**
+ * The state of a dimension of one kind that is more than a number: opaque,
+ * immutable.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface State<out Kind extends string> {
+  readonly "~mvx-metrics/Dimension/State": Kind
 }
 
 /**
@@ -193,7 +197,7 @@ export {
  * @category labels
  * @since 0.1.0
  */
-export type Label = string | number | boolean | bigint | undefined
+export type Label = string | number | boolean | bigint | null | undefined
 
 /**
  * What a dimension by one label shows: a record that holds the values that have
@@ -206,10 +210,10 @@ export type ByLabel<L extends Label, Value> =
   & (string extends L ? Readonly<Record<string, Value>> : { readonly [K in Text<L>]?: Value })
   & { readonly [overflowKey]?: Value }
 
-type Text<L extends Label> = L extends undefined ? ""
+type Text<L extends Label> = L extends null | undefined ? ""
   : number extends L ? number
   : bigint extends L ? number
-  : `${Exclude<L, undefined>}`
+  : `${Exclude<L, null | undefined>}`
 
 /**
  * Options that every dimension has.
@@ -323,7 +327,7 @@ export interface Builder<in out Event> {
   readonly mean: (
     f: Measure<Event>,
     options?: UnitOptions<Event>
-  ) => Dimension<Event, MeanState, number | undefined>
+  ) => Dimension<Event, State<"mean">, number | undefined>
 
   /**
    * Count, mean, variance (of all values, not an estimate from a sample) and
@@ -338,7 +342,7 @@ export interface Builder<in out Event> {
   readonly variance: (
     f: Measure<Event>,
     options?: UnitOptions<Event>
-  ) => Dimension<Event, VarianceState, VarianceValue>
+  ) => Dimension<Event, State<"variance">, VarianceValue>
 
   /**
    * The newest value, by the time of the event; `undefined` before the first. A gauge.
@@ -352,7 +356,7 @@ export interface Builder<in out Event> {
   readonly last: (
     f: Measure<Event>,
     options?: UnitOptions<Event>
-  ) => Dimension<Event, LastState, number | undefined>
+  ) => Dimension<Event, State<"last">, number | undefined>
 
   /**
    * How many values were in each bucket, their count, sum, smallest and greatest.
@@ -370,7 +374,7 @@ export interface Builder<in out Event> {
       /** The upper bounds of the buckets, ascending. */
       readonly boundaries?: ReadonlyArray<number> | undefined
     }
-  ) => Dimension<Event, Explicit.HistogramState, Explicit.HistogramValue>
+  ) => Dimension<Event, State<"histogram">, Explicit.HistogramValue>
 
   /**
    * A histogram whose buckets follow from the values: each is wider than the one
@@ -384,7 +388,7 @@ export interface Builder<in out Event> {
       /** How many buckets there are at most, for positive and for negative values each; 160 unless given. */
       readonly maxSize?: number | undefined
     }
-  ) => Dimension<Event, Exponential.ExponentialState, Exponential.ExponentialValue>
+  ) => Dimension<Event, State<"exponentialHistogram">, Exponential.ExponentialValue>
 
   /**
    * Quantiles, by way of an exponential histogram. A summary.
@@ -403,7 +407,7 @@ export interface Builder<in out Event> {
       readonly quantiles: Q
       readonly maxSize?: number | undefined
     }
-  ) => Dimension<Event, Exponential.ExponentialState, Quantiles.QuantilesValue<Q>>
+  ) => Dimension<Event, State<"exponentialHistogram">, Quantiles.QuantilesValue<Q>>
 
   /**
    * How many different values there were, about. A gauge; merges exactly.
@@ -420,7 +424,7 @@ export interface Builder<in out Event> {
       /** From 4 to 18; 14 unless given. */
       readonly precision?: number | undefined
     }
-  ) => Dimension<Event, HyperLogLog.DistinctState, number>
+  ) => Dimension<Event, State<"distinct">, number>
 
   /**
    * The most frequent values, the most frequent first, each with a count and how
@@ -442,7 +446,7 @@ export interface Builder<in out Event> {
       /** The name of the label; `item` unless given. */
       readonly label?: string | undefined
     }
-  ) => Dimension<Event, SpaceSaving.TopKState, ReadonlyArray<SpaceSaving.TopKEntry>>
+  ) => Dimension<Event, State<"topK">, ReadonlyArray<SpaceSaving.TopKEntry>>
 
   /**
    * Events per second, or the sum of a value per second, over the last `window`.
@@ -462,8 +466,8 @@ export interface Builder<in out Event> {
    * wrong clock, moves the window there, and those of the present do not count.
    */
   readonly rate: {
-    (options?: RateOptions<Event>): Dimension<Event, SlidingWindow.RateState, number>
-    (f: Measure<Event>, options?: RateOptions<Event>): Dimension<Event, SlidingWindow.RateState, number>
+    (options?: RateOptions<Event>): Dimension<Event, State<"rate">, number>
+    (f: Measure<Event>, options?: RateOptions<Event>): Dimension<Event, State<"rate">, number>
   }
 
   /**
@@ -479,24 +483,24 @@ export interface Builder<in out Event> {
    * `onLimit: "drop"`.
    */
   readonly by: {
-    <const Name extends string, const L extends Label, State, Value>(
+    <Names extends string, S, Value>(
+      labels: Readonly<Record<Names, (event: Event) => Label>>,
+      inner: Dimension<Event, S, Value>,
+      options?: LabelOptions<Event>
+    ): Dimension<Event, State<"series">, ReadonlyArray<LabelledValue<Names, Value>>>
+    <const Name extends string, const L extends Label, S, Value>(
       label: Name,
       f: (event: Event) => L,
-      inner: Dimension<Event, State, Value>,
+      inner: Dimension<Event, S, Value>,
       options?: LabelOptions<Event>
-    ): Dimension<Event, SeriesState, ByLabel<L, Value>>
-    <Names extends string, State, Value>(
-      labels: Readonly<Record<Names, (event: Event) => Label>>,
-      inner: Dimension<Event, State, Value>,
-      options?: LabelOptions<Event>
-    ): Dimension<Event, SeriesState, ReadonlyArray<LabelledValue<Names, Value>>>
+    ): Dimension<Event, State<"series">, ByLabel<L, Value>>
   }
 
   /** Several dimensions together, such as for each value of a label. */
   readonly struct: <const Fields extends Readonly<Record<string, Dimension<Event, any, unknown>>>>(
     fields: Fields,
     options?: Options<Event>
-  ) => Dimension<Event, FieldsState, Values<Fields>>
+  ) => Dimension<Event, State<"struct">, Values<Fields>>
 }
 
 /**

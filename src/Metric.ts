@@ -46,7 +46,15 @@ import * as Option from "effect/Option"
 import * as Pipeable from "effect/Pipeable"
 import * as Predicate from "effect/Predicate"
 import * as Schema from "effect/Schema"
-import { type Any as AnyDimension, type Builder, builder, isDimension, structOf, type Values } from "./Dimension.ts"
+import {
+  type Any as AnyDimension,
+  type Builder,
+  builder,
+  type Dimension,
+  isDimension,
+  structOf,
+  type Values
+} from "./Dimension.ts"
 import type { AnyClass, MetricEvent } from "./Event.ts"
 import type { FieldsState } from "./internal/dimension/Fields.ts"
 import { filtered, type Fold, foldOf, mapped, purely } from "./internal/dimension/Fold.ts"
@@ -415,24 +423,24 @@ export const make: {
 export const fromDimensions: {
   <
     const Name extends string,
-    const Sources extends ReadonlyArray<EventSource>,
-    const Dimensions extends Readonly<Record<string, AnyDimension>>
-  >(
-    name: Name,
-    events: Sources,
-    f: (d: Builder<SourceEvent<Sources[number]>>) => Dimensions,
-    options?: DimensionsOptions
-  ): Metric<Name, SourceEvent<Sources[number]>, DimensionsState<Values<Dimensions>>, Values<Dimensions>>
-  <
-    const Name extends string,
     Event extends MetricEvent,
-    const Dimensions extends Readonly<Record<string, AnyDimension>>
+    const Dimensions extends Readonly<Record<string, Dimension<Event, any, unknown>>>
   >(
     name: Name,
     events: ReadonlyArray<Event["_tag"]> | undefined,
     f: (d: Builder<Event>) => Dimensions,
     options?: DimensionsOptions
   ): Metric<Name, Event, DimensionsState<Values<Dimensions>>, Values<Dimensions>>
+  <
+    const Name extends string,
+    const Sources extends ReadonlyArray<EventSource>,
+    const Dimensions extends Readonly<Record<string, Dimension<SourceEvent<Sources[number]>, any, unknown>>>
+  >(
+    name: Name,
+    events: Sources,
+    f: (d: Builder<SourceEvent<Sources[number]>>) => Dimensions,
+    options?: DimensionsOptions
+  ): Metric<Name, SourceEvent<Sources[number]>, DimensionsState<Values<Dimensions>>, Values<Dimensions>>
 } = (
   name: string,
   events: ReadonlyArray<EventSource> | undefined,

@@ -21,7 +21,7 @@ const shown = <Value>(
   facts: ReadonlyArray<Fact>,
   options: { readonly time?: number } = {}
 ): Value => {
-  const metric = Metric.fromDimensions("m", ["fact"], () => ({ it: dimension }))
+  const metric = Metric.fromDimensions("m", ["fact"], (_: Dimension.Builder<Fact>) => ({ it: dimension }))
   return Metric.snapshot(metric, Metric.fold(metric as Metric.Any, facts, options) as any, options).dimensions.it
 }
 
@@ -98,7 +98,11 @@ describe("what dimensions show", () => {
       [4, 1, 2, 3, 2]
     )
     assert.deepStrictEqual(Object.keys(shown(d.by("value", value, d.max(value)), facts)), ["1", "3"])
-    const metric = Metric.fromDimensions("m", ["fact"], () => ({ sum: d.sum(value), top: d.topK(value) }))
+    const metric = Metric.fromDimensions(
+      "m",
+      ["fact"],
+      (_: Dimension.Builder<Fact>) => ({ sum: d.sum(value), top: d.topK(value) })
+    )
     assert.isTrue(Option.isNone(metric.reduce(metric.initial, fact(undefined as never), { time: 0 })))
     assert.isTrue(Option.isSome(metric.reduce(metric.initial, fact(NaN), { time: 0 })))
   })
@@ -118,7 +122,11 @@ describe("what dimensions show", () => {
   })
 
   it("falls, as a rate, while nothing happens", () => {
-    const metric = Metric.fromDimensions("m", ["fact"], () => ({ rate: d.rate({ window: "10 seconds" }) }))
+    const metric = Metric.fromDimensions(
+      "m",
+      ["fact"],
+      (_: Dimension.Builder<Fact>) => ({ rate: d.rate({ window: "10 seconds" }) })
+    )
     const state = Metric.fold(metric, Array.from({ length: 20 }, () => fact(1)), { time: 100_000 })
     const rateAt = (time: number) => Metric.snapshot(metric, state, { time }).dimensions.rate
     assert.deepStrictEqual([100_000, 109_000, 120_000].map(rateAt), [2, 2, 0])
@@ -206,7 +214,7 @@ describe("labels", () => {
   it("count as beyond the limit when they have the name of the overflow", () => {
     const by = d.by("text", text, d.count())
     assert.deepStrictEqual({ ...shown(by, [fact(1, Dimension.overflowKey)]) }, { [Dimension.overflowKey]: 1 })
-    const metric = Metric.fromDimensions("m", ["fact"], () => ({ by }))
+    const metric = Metric.fromDimensions("m", ["fact"], (_: Dimension.Builder<Fact>) => ({ by }))
     const state = Metric.fold(metric, [fact(1, Dimension.overflowKey), fact(1, "a")])
     assert.deepStrictEqual(Metric.samples(metric, state).map(({ labels, value }) => ({ labels, value })), [
       { labels: { text: "a" }, value: 1 },
@@ -239,7 +247,8 @@ describe("a dimension alone", () => {
     const state = rate.step(rate.initial, fact(1), { time: 5_000 })
     assert.deepStrictEqual([rate.value(state, { time: 5_000 }), rate.value(state, { time: 9_000 })], [1, 0])
     const last = d.last(value)
-    assert.strictEqual(last.step(last.initial, fact(1), { time: 5_000 }).time, 5_000)
+    const newer = last.step(last.initial, fact(1), { time: 5_000 })
+    assert.strictEqual(last.value(last.step(newer, fact(2), { time: 4_000 }), { time: 0 }), 1)
   })
 
   it("says how faithfully it merges", () => {
@@ -308,7 +317,7 @@ describe("a wrong definition", () => {
     [
       "capacity below k",
       () => d.topK(text, { k: 10, capacity: 5 }),
-      "Invalid option `capacity`: expected an integer of at least k = 10, found 5"
+      "Invalid option `capacity`: expected an integer from k = 10 to 65536, found 5"
     ],
     [
       "a window of nothing",

@@ -228,7 +228,56 @@ describe("recorders with `export: \"rollup\"`", () => {
       assert.strictEqual((yield* trafficOf(runtime)).bytes, 5)
     }))
 
-  it.effect("do not count a recorder whose creation failed", () =>
+  it.effect("leave nothing of a recorder whose creation failed", () =>
+    Effect.gen(function*() {
+      const runtime = yield* make
+      const Plain = Metric.make("plain", { initial: { total: 0 }, reduce: () => Option.none() })
+      const fails: ReadonlyArray<Runtime.RecorderOptions<unknown>> = [
+        { metrics: [Traffic, Plain] },
+        { metrics: [Traffic], onStarting: Effect.fail("no") },
+        { metrics: [Traffic], wrap: () => Effect.fail("no") }
+      ]
+      for (const options of fails) {
+        yield* Effect.flip(runtime.createRecorder("one", { ...rolledUp, ...options }))
+        assert.deepStrictEqual(yield* runtime.captures, [])
+      }
+      const Other = Metric.fromDimensions("traffic", [Received], (d) => ({ total: d.count() }))
+      const other = yield* runtime.createRecorder("one", { ...rolledUp, metrics: [Other] })
+      other.registerEventUnsafe(received(1))
+      yield* Effect.flip(runtime.createRecorder("two", { ...rolledUp, metrics: [Open], onStarting: Effect.fail("no") }))
+      yield* Effect.flip(
+        runtime.createRecorder("two", { ...rolledUp, metrics: [Other], onStarting: Effect.fail("no") })
+      )
+      const [rollup] = yield* rollups(runtime)
+      assert.deepStrictEqual(rollup!.shown, { traffic: { total: 1 } })
+      yield* runtime.removeRecorder("one")
+      yield* Effect.flip(
+        runtime.createRecorder("two", { ...rolledUp, metrics: [Other], onStarting: Effect.fail("no") })
+      )
+      assert.deepStrictEqual((yield* rollups(runtime))[0]!.shown, { traffic: { total: 1 } })
+    }))
+
+  it.effect("stay in their rollup when another creation with the same labels fails", () =>
+    Effect.gen(function*() {
+      const runtime = yield* make
+      const recorder = yield* runtime.createRecorder("one", { ...rolledUp, metrics: [] })
+      yield* Effect.flip(runtime.createRecorder("two", { ...rolledUp, onStarting: Effect.fail("no") }))
+      yield* recorder.registerMetric(Traffic)
+      recorder.registerEventUnsafe(received(5))
+      assert.strictEqual((yield* trafficOf(runtime)).bytes, 5)
+    }))
+
+  it.effect("take no room among the combinations of labels when they have left nothing", () =>
+    Effect.gen(function*() {
+      const runtime = yield* make
+      for (let index = 0; index < 2_100; index++) {
+        yield* Effect.scoped(runtime.recorder("one", { ...rolledUp, metrics: [], labels: { peer: `${index}` } }))
+      }
+      yield* runtime.createRecorder("one", rolledUp)
+      assert.deepStrictEqual((yield* rollups(runtime)).map(({ labels }) => labels), [{ side: "server" }])
+    }))
+
+  it.effect("do not count what a recorder took whose creation failed", () =>
     Effect.gen(function*() {
       const runtime = yield* make
       const failing = runtime.createRecorder("one", {
@@ -239,7 +288,7 @@ describe("recorders with `export: \"rollup\"`", () => {
         }
       })
       yield* Effect.exit(failing)
-      assert.strictEqual((yield* trafficOf(runtime)).total, 0)
+      assert.deepStrictEqual(yield* runtime.captures, [])
     }))
 
   it.effect("count what the recorder under a custom one counted", () =>

@@ -182,11 +182,15 @@ export class RecorderCore implements Backlog, TableOwner {
     return true
   }
 
+  /** The recorder is not going to be there, and has counted nothing. */
+  withdraw(): void {
+    this.rollup?.withdraw(this.table.slots.map(({ metric }) => metric))
+  }
+
   /** The recorder is gone: what it counted stays in the series that it is a part of. */
   retireAll(): void {
-    if (this.rollup === undefined) return
     for (const slot of this.table.slots) this.retire(slot)
-    this.rollup.retireOffset(this.table.offset)
+    this.rollup?.retireOffset(this.table.offset)
   }
 
   private retire(slot: Slot): void {

@@ -12,6 +12,7 @@ import type { ChangeHub } from "./ChangeHub.ts"
 import { type Dispatcher, sliceMs, visitStep } from "./Dispatcher.ts"
 import { isInside } from "./EnclosingHooks.ts"
 import { giveWay, now } from "./host.ts"
+import type { RecorderCore } from "./RecorderCore.ts"
 import { RecorderStopError } from "./RecorderError.ts"
 import { RecorderHandle } from "./RecorderHandle.ts"
 import { exportOf, nonBlank, type RecorderSettings, settingsOf } from "./RecorderSettings.ts"
@@ -173,10 +174,12 @@ export class RecorderRegistry {
     }
     const entityId = options.entityId === undefined ? recorderId : nonBlank("entityId", options.entityId)
     const base = new RecorderHandle({ recorderId, entityId }, settings, context, dispatcher, clock)
-    if (exportOf(options.export) === "rollup") base.core.rollup = this.parts.rollups.of(settings.labels)
+    if (exportOf(options.export) === "rollup") base.core.rollup = this.parts.rollups.join(settings.labels)
     for (const metric of options.metrics ?? []) {
       const registered = base.core.register(metric)
-      if (typeof registered !== "boolean") throw registered
+      if (typeof registered === "boolean") continue
+      this.leaveRollup(base.core, false)
+      throw registered
     }
     return new RegisteredRecorder(base)
   }
@@ -243,9 +246,17 @@ export class RecorderRegistry {
     if (this.recorders.get(recorder.id) !== recorder) return
     this.recorders.delete(recorder.id)
     // An abandoned one was never there.
-    if (recorder.state === "Removing") recorder.base.core.retireAll()
+    this.leaveRollup(recorder.base.core, recorder.state === "Removing")
     this.past.add(recorder.base.core.totals)
     recorder.base.debug("Recorder removed")
+  }
+
+  /** `wasThere` is whether what the recorder has counted stays. */
+  private leaveRollup(core: RecorderCore, wasThere: boolean): void {
+    if (core.rollup === undefined) return
+    if (wasThere) core.retireAll()
+    else core.withdraw()
+    this.parts.rollups.leave(core.rollup)
   }
 
   /** Undoes all creations in progress. */

@@ -20,6 +20,10 @@ class Remains {
   readonly metric: Metric.Any
   readonly epoch: number
   readonly startedAt: number
+  /** How many recorders have the metric, or are about to. */
+  users = 0
+  /** Whether a recorder that had it is gone, and what it had counted stays. */
+  isKept = false
   private state: unknown
   private owner: Owner = nobody
 
@@ -48,6 +52,8 @@ class Remains {
  */
 export class Rollup {
   readonly labels: Labels
+  /** How many recorders are a part of it. */
+  members = 0
   private readonly remains = new Map<string, Remains>()
   private readonly clock: Clock.Clock
   /** How many events those who are gone had accepted. */
@@ -71,19 +77,39 @@ export class Rollup {
     return new Metric.InvalidMetricError({ metric: name, given: "another one", expected })
   }
 
-  /** A metric that takes part. */
+  /** A metric of a recorder takes part. */
   register(metric: Metric.Any): void {
-    if (this.remains.has(metric.name)) return
-    this.remains.set(metric.name, new Remains(metric, this.clock.currentTimeMillisUnsafe()))
+    let remains = this.remains.get(metric.name)
+    if (remains === undefined) {
+      remains = new Remains(metric, this.clock.currentTimeMillisUnsafe())
+      this.remains.set(metric.name, remains)
+    }
+    remains.users++
   }
 
   /** Keeps for good what a metric has counted where it is no more. Throws what the metric throws. */
   retire(slot: Slot): void {
-    this.remains.get(slot.metric.name)?.add(slot.share())
+    const remains = this.remains.get(slot.metric.name)!
+    remains.users--
+    remains.isKept = true
+    remains.add(slot.share())
   }
 
   retireOffset(offset: number): void {
     this.offset += offset
+  }
+
+  /** A recorder is not going to be there: its metrics take part no more, unless others have them. */
+  withdraw(metrics: ReadonlyArray<Metric.Any>): void {
+    for (const { name } of metrics) {
+      const remains = this.remains.get(name)!
+      remains.users--
+      if (remains.users === 0 && !remains.isKept) this.remains.delete(name)
+    }
+  }
+
+  get isEmpty(): boolean {
+    return this.remains.size === 0
   }
 
   /** A sum that begins with those who are gone, as of now. */
@@ -167,6 +193,8 @@ export class RollupRead {
   }
 }
 
+const keyOf = (labels: Labels): string => JSON.stringify(Object.entries(labels).toSorted(([a], [b]) => a < b ? -1 : 1))
+
 /** The rollups of a runtime, by their labels: as many as a dimension has series, and one for all beyond. */
 export class Rollups {
   private readonly byLabels = new Map<string, Rollup>()
@@ -180,8 +208,21 @@ export class Rollups {
     this.onOverflow = onOverflow
   }
 
-  of(labels: Labels): Rollup {
-    const key = JSON.stringify(Object.entries(labels).toSorted(([a], [b]) => a < b ? -1 : 1))
+  /** The rollup of a recorder with these labels. */
+  join(labels: Labels): Rollup {
+    const rollup = this.of(labels)
+    rollup.members++
+    return rollup
+  }
+
+  /** A recorder is gone. Of a rollup without others, and without values, nothing is left. */
+  leave(rollup: Rollup): void {
+    rollup.members--
+    if (rollup.members === 0 && rollup.isEmpty) this.byLabels.delete(keyOf(rollup.labels))
+  }
+
+  private of(labels: Labels): Rollup {
+    const key = keyOf(labels)
     let rollup = this.byLabels.get(key)
     if (rollup !== undefined) return rollup
     if (this.byLabels.size >= defaultLimit) {

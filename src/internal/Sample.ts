@@ -101,7 +101,9 @@ const flatten = (
       if ("items" in instrument) {
         const own = { [instrument.items]: String(entry.item) }
         flatten(samples, dimension, instrument.of, entry.count, join(labels, own))
-      } else flatten(samples, dimension, instrument.of, entry.value, join(labels, entry.labels as Labels))
+      } else if (isRecord(entry.labels)) {
+        flatten(samples, dimension, instrument.of, entry.value, join(labels, entry.labels as Labels))
+      }
     }
   }
 }
@@ -145,7 +147,9 @@ export const flatInstruments = (instruments: Instruments, shown: object = {}): R
   }
   for (const [dimension, instrument] of Object.entries(instruments)) visit(dimension, instrument, [])
   for (const { dimension, kind, unit } of samplesOf(instruments, shown)) {
-    flat[dimension] ??= unit === undefined ? { kind, labels: [] } : { kind, unit, labels: [] }
+    if (!Object.hasOwn(flat, dimension)) {
+      flat[dimension] = unit === undefined ? { kind, labels: [] } : { kind, unit, labels: [] }
+    }
   }
   return flat
 }

@@ -101,9 +101,14 @@ const maxScale = 20
 /** All finite numbers are in two buckets of this scale, one for those of at most 1. */
 const minScale = -10
 
+/** More would be a histogram of single numbers. */
+const mostBuckets = 2 ** 16
+
 /** What was expected, where a number of buckets will not do. */
 export const checkMaxSize = (maxSize: number): string | undefined =>
-  Number.isSafeInteger(maxSize) && maxSize >= 2 ? undefined : "an integer of at least 2"
+  Number.isSafeInteger(maxSize) && maxSize >= 2 && maxSize <= mostBuckets
+    ? undefined
+    : `an integer from 2 to ${mostBuckets}`
 
 const float = new Float64Array(1)
 const words = new Uint32Array(float.buffer)

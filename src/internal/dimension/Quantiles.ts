@@ -54,7 +54,7 @@ export const quantiles = <const Q extends ReadonlyArray<number>>(
       const count = countOf(state)
       const estimates: Record<string, number | undefined> = {}
       for (const quantile of own) {
-        estimates[quantile] = count === 0 ? undefined : estimate(state, count, Math.max(1, Math.ceil(quantile * count)))
+        estimates[quantile] = count === 0 ? undefined : estimate(state, count, rankOf(quantile, count))
       }
       return { count, sum: state.sum, quantiles: estimates as QuantilesValue<Q>["quantiles"] }
     }
@@ -94,3 +94,7 @@ const bucketOf = ({ negative, positive, zeroCount }: ExponentialState, rank: num
 
 const isIn = (value: number, { index, sign }: Bucket, scale: number): boolean =>
   Math.sign(value) === sign && (sign === 0 || indexOf(Math.abs(value), scale) === index)
+
+/** Rounded to what a number can tell apart: 0.07 * 100 is 7.000000000000001, and the rank is 7. */
+const rankOf = (quantile: number, count: number): number =>
+  Math.max(1, Math.ceil(Number((quantile * count).toPrecision(15))))

@@ -10,13 +10,18 @@ export interface TopKEntry {
   readonly error: number
 }
 
+/** With more, each event of an observed recorder would copy megabytes. */
+const mostCounters = 2 ** 16
+
 /** What was expected, where a number of items to show will not do. */
 export const checkK = (k: number): string | undefined =>
-  Number.isSafeInteger(k) && k >= 1 ? undefined : "a positive integer"
+  Number.isSafeInteger(k) && k >= 1 && k <= mostCounters ? undefined : `an integer from 1 to ${mostCounters}`
 
 /** What was expected, where a number of counters will not do. */
 export const checkCapacity = (capacity: number, k: number): string | undefined =>
-  Number.isSafeInteger(capacity) && capacity >= k ? undefined : `an integer of at least k = ${k}`
+  Number.isSafeInteger(capacity) && capacity >= k && capacity <= mostCounters
+    ? undefined
+    : `an integer from k = ${k} to ${mostCounters}`
 
 /**
  * The counters, by descending count: the counter at one place of each array.

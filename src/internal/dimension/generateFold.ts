@@ -155,7 +155,7 @@ const planLeaf = (node: Leaf, source: Source, guard: string): LeafPlan => {
   const check = isNumber
     ? `if(!Number.isFinite(${input})${node.input === "amount" ? `||${input}<0` : ""})` +
       `{if(${input}!==undefined)skipped++;${none}}`
-    : `if(typeof ${input}!=="string"){if(${input}===undefined){${none}}` +
+    : `if(typeof ${input}!=="string"){if(${input}==null){${none}}` +
       `else ${input}=${source.constant("labelOf", labelOf)}(${input})}`
   source.read.push(`let ${input}=${nothing}`, `if(${flag}){${input}=${select}(event);${check}}`)
   return { _tag: "Leaf", node, input, flag }

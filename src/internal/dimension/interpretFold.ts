@@ -89,8 +89,9 @@ const read = (node: Node, reader: Reader, outer: boolean): boolean => {
 
 const readLeaf = ({ input, select }: Leaf, reader: Reader, counts: boolean): boolean => {
   const value = !counts ? undefined : input === "event" ? one : select(reader.event)
-  const isTaken = value !== undefined && isInput(input, value)
-  if (value !== undefined && !isTaken) reader.skipped++
+  const isThere = value !== undefined && (value !== null || input !== "text")
+  const isTaken = isThere && isInput(input, value)
+  if (isThere && !isTaken) reader.skipped++
   reader.values.push(!isTaken ? undefined : input === "text" ? labelOf(value) : value)
   return isTaken
 }

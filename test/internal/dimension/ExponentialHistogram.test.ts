@@ -365,7 +365,7 @@ describe("ExponentialHistogram", () => {
   it("has two buckets or more", () => {
     for (const good of [2, 3, defaultMaxSize]) assert.isUndefined(checkMaxSize(good))
     for (const bad of [1, 0, -1, 2.5, NaN, Infinity, "2", undefined]) {
-      assert.strictEqual(checkMaxSize(bad as number), "an integer of at least 2")
+      assert.strictEqual(checkMaxSize(bad as number), "an integer from 2 to 65536")
     }
   })
 })

@@ -1,7 +1,7 @@
 import { assert, describe, expectTypeOf, it } from "@effect/vitest"
 import { Schema } from "effect"
 import { exponentialHistogram } from "../../../src/internal/dimension/ExponentialHistogram.ts"
-import { nobody } from "../../../src/internal/dimension/Kind.ts"
+import { newOwner, nobody } from "../../../src/internal/dimension/Kind.ts"
 import { checkQuantiles, quantiles } from "../../../src/internal/dimension/Quantiles.ts"
 
 const few = [0, 0.1, 0.25, 0.5, 0.75, 0.9, 0.99, 1] as const
@@ -88,6 +88,14 @@ describe("Quantiles", () => {
       assert.strictEqual(show(values).quantiles[0], Number.MIN_VALUE)
       assert.isAtMost(Math.abs(show(values).quantiles[0.5]! - 2e-310), bound(2e-310, fold(values).scale))
     }
+  })
+
+  it("have the rank that was meant where the product is not exact", () => {
+    const kind = quantiles([0.07], 1_000)
+    const owner = newOwner()
+    let state = kind.initial
+    for (let value = 1; value <= 100; value++) state = kind.add(state, value, 0, owner)
+    assert.approximately(kind.view(state, 0).quantiles[0.07]!, 7, 0.1)
   })
 
   it("of a difference are those of the values in between", () => {

@@ -272,10 +272,10 @@ describe("topK", () => {
 describe("checkK and checkCapacity", () => {
   it("take at least one item, and at least a counter for each", () => {
     for (const k of [1, 10]) assert.isUndefined(checkK(k))
-    for (const k of [0, 1.5, NaN, Infinity]) assert.strictEqual(checkK(k), "a positive integer")
+    for (const k of [0, 1.5, NaN, Infinity]) assert.strictEqual(checkK(k), "an integer from 1 to 65536")
     for (const [capacity, k] of [[1, 1], [100, 10]] as const) assert.isUndefined(checkCapacity(capacity, k))
-    for (const capacity of [1, 2.5, Infinity, NaN]) {
-      assert.strictEqual(checkCapacity(capacity, 2), "an integer of at least k = 2")
+    for (const capacity of [1, 2.5, Infinity, NaN, 65_537]) {
+      assert.strictEqual(checkCapacity(capacity, 2), "an integer from k = 2 to 65536")
     }
   })
 })
