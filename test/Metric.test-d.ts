@@ -1,5 +1,5 @@
 import { Data, Option, Schema } from "effect"
-import { type Dimension, Event, Metric } from "mvx-metrics"
+import { Dimension, Event, Metric } from "mvx-metrics"
 import { describe, expectTypeOf, it } from "vitest"
 
 class SaveAttempt extends Event.Class<SaveAttempt>()("save.attempt", {
@@ -212,9 +212,12 @@ describe("Metric.fromDimensions", () => {
         // @ts-expect-error neither
         limited: d.by("outcome", (e) => e.outcome, d.count(), { onLimit: "keep" })
       }))
+    const size = Dimension.builder<{ readonly _tag: "other"; readonly size: number }>().sum((e) => e.size)
+    // @ts-expect-error a dimension of other events
+    const others = () => Metric.fromDimensions("saves", [SaveAttempt], () => ({ size }))
     const Other = Metric.fromDimensions("other", [SaveAttempt], (d) => ({ total: d.count() }))
     // @ts-expect-error the state of another metric
     const other = () => Metric.merge(Saves, Saves.initial, Other.initial)
-    void [wrong, other]
+    void [wrong, others, other]
   })
 })

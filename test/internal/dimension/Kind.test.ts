@@ -58,6 +58,24 @@ describe.each(Object.entries(differing))("the difference of %s", (_, dimension) 
   })
 })
 
+describe("differences of the greatest numbers", () => {
+  const Extreme = Schema.Array(Schema.Literals([Number.MAX_VALUE, -Number.MAX_VALUE, 1e300, 0, 1]))
+  const kinds = [d.sum(size), d.upDown(value), d.mean(value), d.variance(value), d.histogram(value)]
+
+  it.prop("stay finite", [Extreme, Extreme], ([before, after]) => {
+    for (const dimension of kinds) {
+      const { codec, diff } = nodeOf(dimension)
+      const facts = (values: ReadonlyArray<number>) => values.map((value): Fact => ({ value, text: "a" }))
+      const earlier = fold(dimension, facts(before))
+      const later = fold(dimension, facts(after), earlier)
+      const between = diff(later as never, earlier as never)
+      // The codec refuses what is not finite.
+      if (between !== undefined) Schema.encodeSync(codec as Schema.Codec<unknown>)(between)
+    }
+    return true
+  })
+})
+
 describe("dimensions that have no difference", () => {
   it("are as they are later", () => {
     for (const dimension of [d.min(value), d.max(value), d.last(value), d.distinct(value), d.topK(value), d.rate()]) {
