@@ -462,18 +462,49 @@ describe("Metric.codec", () => {
     [
       "another metric",
       (stored) => ({ ...stored, metric: "other" }),
-      ["Expected the state of metric \"document_storage.saves\", got \"other\""]
+      ["Expected the state of metric \"document_storage.saves\", found that of \"other\""]
     ],
     [
       "another version",
       (stored) => ({ ...stored, version: 2 }),
-      ["Expected version 1 of metric \"document_storage.saves\", got 2"]
+      ["Expected version 1 of metric \"document_storage.saves\", found version 2"]
     ],
     ["a missing part", ({ metric, state }) => ({ metric, state }), ["version"]],
     [
       "another shape",
       (stored) => ({ ...stored, state: { ...stored.state, dimensions: { ...stored.state.dimensions, total: "3" } } }),
-      ["\"3\"", "total"]
+      [
+        "The stored state of metric \"document_storage.saves\", version 1: Expected ",
+        "found \"3\" at state.dimensions.total"
+      ]
+    ],
+    [
+      "a dimension more",
+      (stored) => ({ ...stored, state: { ...stored.state, dimensions: { ...stored.state.dimensions, more: 1 } } }),
+      ["\"document_storage.saves\", version 1: ", "state.dimensions.more"]
+    ],
+    [
+      "a dimension less",
+      ({ state: { dimensions: { total: _, ...dimensions }, skipped }, ...stored }) => ({
+        ...stored,
+        state: { dimensions, skipped }
+      }),
+      ["\"document_storage.saves\", version 1: Missing key at state.dimensions.total"]
+    ],
+    [
+      "a series with the name of the overflow",
+      (stored) => {
+        const { dimensions, skipped } = stored.state
+        const { over, series } = dimensions.by_outcome
+        const by_outcome = { series: [...series, [[Dimension.overflowKey], series[0][1]]], over }
+        return { ...stored, state: { dimensions: { ...dimensions, by_outcome }, skipped } }
+      },
+      ["Expected no label \"otel.metric.overflow\""]
+    ],
+    [
+      "a very long text",
+      (stored) => ({ ...stored, metric: "x".repeat(100_000) }),
+      ["found that of \"xxx"]
     ],
     [
       "other boundaries",

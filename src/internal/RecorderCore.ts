@@ -5,7 +5,7 @@ import type * as Metric from "../Metric.ts"
 import { InvalidMetricError, isMetric, snapshot } from "../Metric.ts"
 import type { MetricChange } from "../Recorder.ts"
 import type { FieldsState } from "./dimension/Fields.ts"
-import { overflows } from "./dimension/Node.ts"
+import { overOf } from "./dimension/Node.ts"
 import type { Backlog, Dispatcher } from "./Dispatcher.ts"
 import { notListed, sliceStep } from "./Dispatcher.ts"
 import { now } from "./host.ts"
@@ -54,6 +54,9 @@ const tagIfReadable = (event: MetricEvent): string | undefined => {
 
 const nobody: ReadonlyArray<Observer> = []
 
+const hasUncounted = ({ metric: { measures }, state }: Slot): boolean =>
+  measures !== undefined && ((state as FieldsState).skipped > 0 || overOf(measures.root, state) > 0)
+
 /** Counts, by metric, values that could not be measured and, by dimension, events beyond the limit of a label. */
 const countUncounted = (
   { metric: { measures, name }, state }: Slot,
@@ -63,7 +66,10 @@ const countUncounted = (
   if (measures === undefined) return
   const fields = state as FieldsState
   if (fields.skipped > 0) tally(skipped, name, fields.skipped)
-  for (const [dimension, count] of overflows(measures.root, fields)) tally(overLimit, `${name}.${dimension}`, count)
+  for (const [at, node] of measures.root.fields.entries()) {
+    const over = overOf(node, fields[`f${at}`])
+    if (over > 0) tally(overLimit, `${name}.${measures.root.names[at]}`, over)
+  }
 }
 
 /** What did not go well. Most recorders never need one. */
@@ -401,9 +407,15 @@ export class RecorderCore implements Backlog, TableOwner {
   get totals(): Totals {
     const { accepted, changesSkipped, discarded, folded, pending, trouble = noTrouble } = this
     const { defects, dropped, droppedByTag, invalidEvent, invalidState, overflow } = trouble
-    const skipped = new Map(trouble.skipped)
-    const overLimit = new Map(trouble.overLimit)
-    for (const slot of this.table.slots) countUncounted(slot, skipped, overLimit)
+    let { overLimit, skipped } = trouble
+    for (const slot of this.table.slots) {
+      if (!hasUncounted(slot)) continue
+      if (skipped === trouble.skipped) {
+        skipped = new Map(skipped)
+        overLimit = new Map(overLimit)
+      }
+      countUncounted(slot, skipped, overLimit)
+    }
     return {
       accepted,
       folded,

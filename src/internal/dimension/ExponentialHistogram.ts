@@ -246,6 +246,7 @@ const zeros: Array<number> = []
 const widen = (buckets: Buckets, { first, last }: Range): void => {
   const { counts, offset } = buckets
   const length = last - first + 1
+  if (first === offset && length === counts.length) return
   while (zeros.length < length) zeros.push(0)
   const wide = zeros.slice(0, length)
   for (let at = 0; at < counts.length; at++) wide[offset - first + at] = counts[at]!

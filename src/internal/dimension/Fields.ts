@@ -57,6 +57,7 @@ export const fields = (
   inner: ReadonlyArray<Algebra<any, unknown>>
 ): Algebra<FieldsState, Record<string, unknown>> => {
   const State = fieldsClass(names.length)
+  const keys = names.map((_, at) => `f${at}` as const)
 
   /** Brings each field of `next`, which is the owner's, up to date. */
   const update = (
@@ -64,9 +65,10 @@ export const fields = (
     other: FieldsState,
     f: (inner: Algebra<any, unknown>, own: unknown, other: unknown) => unknown
   ): FieldsState => {
-    for (let at = 0; at < names.length; at++) {
+    for (let at = 0; at < keys.length; at++) {
+      const key = keys[at]!
       try {
-        next[`f${at}`] = f(inner[at]!, next[`f${at}`], other[`f${at}`])
+        next[key] = f(inner[at]!, next[key], other[key])
       } catch (conflict) {
         if (!(conflict instanceof MergeConflict)) throw conflict
         throw new MergeConflict(`${names[at]}: ${conflict.message}`)
@@ -76,7 +78,7 @@ export const fields = (
   }
 
   const copyOf = (state: FieldsState, owner: Owner): FieldsState =>
-    new State(owner, state.skipped, ...names.map((_, at) => state[`f${at}`]))
+    new State(owner, state.skipped, ...keys.map((key) => state[key]))
 
   const isState = (u: unknown): u is FieldsState => u instanceof State
 

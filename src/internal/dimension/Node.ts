@@ -65,23 +65,22 @@ export const isInput = (input: Input, value: unknown): boolean => {
   }
 }
 
-/** How many events were beyond the limit of each dimension with labels, by its name. Only those with any. */
-export const overflows = (root: Struct, state: FieldsState): ReadonlyArray<readonly [string, number]> =>
-  root.fields.flatMap((node, at) => {
-    const over = overOf(node, state[`f${at}`])
-    return over === 0 ? [] : [[root.names[at]!, over] as const]
-  })
-
-const overOf = (node: Node, state: any): number => {
+/** How many events were beyond the limits of a node's labels. */
+export const overOf = (node: Node, state: any): number => {
   switch (node._tag) {
     case "Leaf":
       return 0
-    case "Struct":
-      return node.fields.reduce((sum, field, at) => sum + overOf(field, (state as FieldsState)[`f${at}`]), 0)
-    case "Labelled": {
-      let { over } = state as SeriesState
-      if (hasLabels(node.inner)) (state as SeriesState).forEach((_, inner) => over += overOf(node.inner, inner))
+    case "Struct": {
+      let over = 0
+      for (let at = 0; at < node.fields.length; at++) over += overOf(node.fields[at]!, (state as FieldsState)[`f${at}`])
       return over
+    }
+    case "Labelled": {
+      let { other, over } = state as SeriesState
+      if (!hasLabels(node.inner)) return over
+      const { inner } = node
+      ;(state as SeriesState).forEach((_, state) => over += overOf(inner, state))
+      return other === undefined ? over : over + overOf(inner, other)
     }
   }
 }

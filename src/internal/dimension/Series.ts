@@ -173,11 +173,13 @@ export const series = ({ inner, isRecord, limit, names }: SeriesOptions): Algebr
   }
 
   const Labels = Schema.Array(Schema.String).check(Schema.isBetweenLength(names.length, names.length))
-  const isUnique = Schema.makeFilter((series: ReadonlyArray<readonly [ReadonlyArray<string>, unknown]>) =>
-    new Set(series.map(([labels]) => JSON.stringify(labels))).size === series.length
-      ? undefined
-      : "every combination of labels to be there once"
-  )
+  const isUnique = Schema.makeFilter((series: ReadonlyArray<readonly [ReadonlyArray<string>, unknown]>) => {
+    if (isRecord && series.some(([labels]) => labels[0] === overflowKey)) {
+      return `Expected no label "${overflowKey}", which is that of the overflow`
+    }
+    const distinct = new Set(series.map(([labels]) => JSON.stringify(labels))).size
+    return distinct === series.length ? undefined : "Expected every combination of labels to be there once"
+  })
   const codec = Schema.Struct({
     series: Schema.Array(Schema.Tuple([Labels, inner.codec])).check(isUnique),
     other: Schema.optionalKey(inner.codec),
