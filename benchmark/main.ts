@@ -33,7 +33,22 @@ const benchmarks: ReadonlyArray<Benchmark> = [
   { name: "roundRobin", args: ["100"] },
   { name: "neighbour" },
   { name: "neighbour", args: ["runtime"] },
-  { name: "standalone" }
+  { name: "standalone" },
+  { name: "dimensions", args: ["linear"] },
+  { name: "dimensions", args: ["halving"] },
+  { name: "by", args: ["1"] },
+  { name: "by", args: ["2"] },
+  { name: "counters", args: ["prometheus"] },
+  { name: "counters", args: ["opentelemetry"] },
+  { name: "counters", args: ["effect"] },
+  { name: "exponential", args: ["accumulation"] },
+  { name: "exponential", args: ["instrument"] },
+  { name: "seriesChanges", args: ["1"] },
+  { name: "seriesChanges", args: ["2"] },
+  { name: "seriesMemory", args: ["40"] },
+  { name: "seriesMemory", args: ["2000"] },
+  { name: "samples" },
+  { name: "rollup" }
 ]
 
 const rounds = 7

@@ -1037,8 +1037,14 @@ const foldInPlace = (
 ): FieldsState => {
   const by = { owner: newOwner() }
   let state = initial
+  // Events of one tag tend to come together.
+  let lastTag: string | undefined
   for (const event of events) {
-    if (tags !== undefined && !tags.has(event._tag)) continue
+    const { _tag } = event
+    if (_tag !== lastTag) {
+      if (tags !== undefined && !tags.has(_tag)) continue
+      lastTag = _tag
+    }
     meta.event = event
     state = step(state, event, meta, by) ?? state
   }

@@ -250,6 +250,62 @@ describe("folding", () => {
   )
 
   it.effect.prop(
+    "folds metrics of dimensions together as it folds them beside a reducer",
+    [
+      Schema.Array(Schema.Union([AnyEvent, AnyEvent, AnyEvent, Pause])),
+      Capacity,
+      Schema.Literals(["isolate", "fail"]),
+      Schema.Boolean
+    ],
+    ([steps, capacity, onDefect, isObserved]) =>
+      Effect.gen(function*() {
+        const never = (name: string) =>
+          Metric.fromDimensions(name, [Heartbeat, Tick], (d) => ({
+            total: d.count({ when: (e) => e._tag === "tick" && e.time > 0 })
+          }))
+        const dimensions = [Traffic, FragileSum, never("one"), never("other")]
+        const together = yield* make({ capacity, onDefect, metrics: dimensions })
+        const Nothing = Metric.make("nothing", { initial: {}, reduce: () => Option.none() })
+        const beside = yield* make({ capacity, onDefect, metrics: [...dimensions, Nothing] })
+        const changes: Array<Array<unknown>> = []
+        for (const recorder of [together, beside]) {
+          const received: Array<unknown> = []
+          changes.push(received)
+          if (!isObserved) continue
+          yield* Effect.forkScoped(
+            Stream.runForEach(recorder.changes, ({ metric, offset, sequence }) =>
+              Effect.sync(() => received.push([metric, offset, sequence]))),
+            { startImmediately: true }
+          )
+        }
+        for (const step of steps) {
+          for (const recorder of [together, beside]) {
+            if (typeof step === "string") {
+              yield* pause(recorder, step)
+            } else emitAll(recorder, [step])
+          }
+        }
+        yield* settle
+        assert.deepStrictEqual(yield* statesOf(together), (yield* statesOf(beside)).slice(0, -1))
+        assert.deepStrictEqual(changes[0], changes[1])
+        const sequence = (recorder: Recorder.Handle) =>
+          Effect.map(
+            Stream.runHead(recorder.watch),
+            Option.map((first) =>
+              first._tag === "Snapshot" && first.sequence
+            )
+          )
+        assert.deepStrictEqual(yield* sequence(together), yield* sequence(beside))
+        const stats = Effect.fnUntraced(function*(recorder: Recorder.Handle) {
+          const { defects, ignored, skipped, overLimit, folded, discarded } = yield* recorder.stats
+          return { defects, ignored, skipped, overLimit, folded, discarded, status: (yield* recorder.status)._tag }
+        })
+        assert.deepStrictEqual(yield* stats(together), yield* stats(beside))
+      }).pipe(Effect.provideService(References.MinimumLogLevel, "None")),
+    runs(200)
+  )
+
+  it.effect.prop(
     "skips the events for which a reducer throws, in that metric alone",
     [Events, Capacity, Linger],
     ([events, capacity, linger]) =>

@@ -4,6 +4,7 @@ import type * as Metric from "../Metric.ts"
 import type { MetricChange } from "../Recorder.ts"
 import type { FieldsState } from "./dimension/Fields.ts"
 import type { Fold } from "./dimension/Fold.ts"
+import { failedForGood, type JointFold } from "./dimension/generateFold.ts"
 import { newOwner, nobody, type Owner } from "./dimension/Kind.ts"
 import { EventMeta } from "./EventMeta.ts"
 import { type Routes, routesOf } from "./Routes.ts"
@@ -30,6 +31,11 @@ export class Slot {
     this.from = from
     this.startedAt = startedAt
     this.epoch = nextEpoch(startedAt)
+  }
+
+  /** Who may change the state in place: this slot. */
+  own(): Owner {
+    return this.owner === nobody ? this.owner = newOwner() : this.owner
   }
 
   /** The state, which nobody changes any more. */
@@ -159,6 +165,8 @@ export class MetricTable {
   /** Events of one tag tend to come together. */
   private lastTag: string | undefined
   private lastSlots: ReadonlyArray<Slot> = nowhere
+  private lastJoint: JointFold<Slot> | undefined
+  private routes: Routes | undefined
   private readonly owner: TableOwner
   private readonly clock: Clock.Clock
 
@@ -219,10 +227,20 @@ export class MetricTable {
   private foldEach(events: ReadonlyArray<MetricEvent>, start: number, end: number, inPlace: boolean): void {
     const batchTime = this.clock.currentTimeMillisUnsafe()
     const meta = new EventMeta(batchTime)
+    const failed = (slot: Slot, event: MetricEvent, defect: unknown) => this.owner.reducerFailed(slot, event, defect)
     for (let index = start; index < end; index++) {
       const event = events[index]!
       const slots = this.slotsOf(event)
       meta.event = event
+      const joint = slots === this.lastSlots ? this.lastJoint : undefined
+      if (inPlace && joint !== undefined) {
+        const counted = joint(slots, event, meta, failed)
+        if (counted === failedForGood) return
+        const offset = ++this.offset
+        if (counted === 0) this.ignored++
+        else this.countChanges(slots, counted, event, offset, batchTime)
+        continue
+      }
       let taken = false
       for (let at = 0; at < slots.length; at++) {
         const slot = slots[at]!
@@ -264,13 +282,36 @@ export class MetricTable {
     }
   }
 
+  /** `counted` are the places, as bits, of the slots that took the event. */
+  private countChanges(
+    slots: ReadonlyArray<Slot>,
+    counted: number,
+    event: MetricEvent,
+    offset: number,
+    batchTime: number
+  ): void {
+    if (this.changes === undefined) {
+      for (; counted !== 0; counted &= counted - 1) this.sequence++
+      return
+    }
+    for (let at = 0; at < slots.length; at++) {
+      if ((counted & (1 << at)) === 0) continue
+      const slot = slots[at]!
+      this.changes.push(
+        new Change(this.owner, slot.metric, event, slot.share(), ++this.sequence, offset, batchTime)
+      )
+    }
+  }
+
   private slotsOf(event: MetricEvent): ReadonlyArray<Slot> {
     try {
       const { _tag } = event
       if (_tag === this.lastTag && this.byTag !== undefined) return this.lastSlots
       const byTag = this.byTag ?? this.route()
       this.lastTag = _tag
-      return this.lastSlots = this.routed[byTag.get(_tag) ?? 0]!
+      const list = byTag.get(_tag) ?? 0
+      this.lastJoint = this.routes!.joint(list)
+      return this.lastSlots = this.routed[list]!
     } catch {
       // A tag that was readable when the event was handed over, and is no more.
       return nowhere
@@ -280,11 +321,11 @@ export class MetricTable {
   private route(): Routes["byTag"] {
     const { slots, waiting } = this
     const active = waiting.length === 0 ? slots : slots.filter((slot) => !waiting.includes(slot))
-    const { byTag, lists } = routesOf(active.map(({ metric }) => metric))
-    this.routed = lists.map((places) => {
+    const routes = this.routes = routesOf(active.map(({ metric }) => metric))
+    this.routed = routes.lists.map((places) => {
       if (places.length === active.length) return active
       return places.length === 0 ? nowhere : places.map((place) => active[place]!)
     })
-    return this.byTag = byTag
+    return this.byTag = routes.byTag
   }
 }

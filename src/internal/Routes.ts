@@ -1,4 +1,5 @@
 import type * as Metric from "../Metric.ts"
+import { generateJointFold, type JointFold } from "./dimension/generateFold.ts"
 
 /** What the metrics of a list are offered. Recorders with the same metrics share it. */
 export interface Routes {
@@ -6,6 +7,8 @@ export interface Routes {
   readonly byTag: ReadonlyMap<string, number>
   /** The places, in the list of metrics, of those that take part. The first is for the tags that nobody names. */
   readonly lists: ReadonlyArray<ReadonlyArray<number>>
+  /** By place in `lists`, the fold of all metrics of the list at once, where there is one. */
+  readonly joint: (list: number) => JointFold<any> | undefined
 }
 
 /** A list of metrics, found again by its metrics, which it does not hold. */
@@ -31,11 +34,20 @@ const route = (metrics: ReadonlyArray<Metric.Any>): Routes => {
   const tags = Array.from(new Set(metrics.flatMap((metric) => metric.tags ?? [])))
   const places = (accept: (metric: Metric.Any) => boolean) =>
     metrics.flatMap((metric, place) => accept(metric) ? [place] : [])
+  const lists = [
+    places((metric) => metric.tags === undefined),
+    ...tags.map((tag) => places((metric) => metric.tags === undefined || metric.tags.includes(tag)))
+  ]
+  // Made when it is first asked for: many lists never are.
+  const joints = new Map<number, JointFold<any> | undefined>()
   return {
     byTag: new Map(tags.map((tag, at) => [tag, at + 1])),
-    lists: [
-      places((metric) => metric.tags === undefined),
-      ...tags.map((tag) => places((metric) => metric.tags === undefined || metric.tags.includes(tag)))
-    ]
+    lists,
+    joint: (list) => {
+      if (!joints.has(list)) {
+        joints.set(list, generateJointFold(lists[list]!.map((place) => metrics[place]!.measures?.fold)))
+      }
+      return joints.get(list)
+    }
   }
 }

@@ -185,7 +185,9 @@ export class RuntimeHandle implements Handle {
       let until = now() + sliceMs
       const { readable } = this.registry
       const { read, readCustom, rest } = begin(readable)
-      for (const [index, { base, handle, id }] of readable.entries()) {
+      for (let index = 0; index < readable.length; index++) {
+        const recorder = readable[index]!
+        const { base, handle } = recorder
         if (index % visitStep === visitStep - 1 && now() >= until) {
           yield* giveWay
           until = now() + sliceMs
@@ -198,7 +200,7 @@ export class RuntimeHandle implements Handle {
           const one = read(base, index)
           if (one !== undefined) all.push(one)
         } else {
-          const exit = yield* Effect.exit(Effect.suspend(() => readCustom(handle, id)))
+          const exit = yield* Effect.exit(Effect.suspend(() => readCustom(handle, recorder.id)))
           if (Exit.isSuccess(exit)) all.push(exit.value)
           else base.logError("A custom recorder could not be read", exit.cause)
         }

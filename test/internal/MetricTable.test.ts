@@ -37,6 +37,49 @@ describe("metrics of dimensions in a recorder", () => {
       }
     }))
 
+  it.effect("skip an event whose time cannot be read, where the time counts", () =>
+    Effect.gen(function*() {
+      const broken: Hit = Object.defineProperty(hit(2), "time", {
+        get: () => {
+          throw new Error("no time")
+        }
+      })
+      const last = (name: string) =>
+        Metric.fromDimensions(name, ["cache.hit"], (d: Dimension.Builder<Hit>) => ({
+          total: d.count(),
+          last: d.last((event) => event.bytes)
+        }))
+      for (const metrics of [[last("last")], [hits("hits"), last("last"), hits("more")]]) {
+        const recorder = yield* Recorder.make({ entityId: "cache", metrics, linger: 60_000 })
+        for (const event of [hit(1), broken, hit(3)]) recorder.registerEventUnsafe(event)
+        assert.deepStrictEqual(
+          totals(yield* recorder.snapshots),
+          metrics.map(({ name }) => name === "last" ? 2 : 3)
+        )
+        assert.deepStrictEqual((yield* recorder.stats).defects, { last: 1 })
+      }
+    }))
+
+  it.effect("ignore an event whose tag cannot be read any more", () =>
+    Effect.gen(function*() {
+      let isReadable = true
+      const vanishing = Object.defineProperty({}, "_tag", {
+        get: () => {
+          if (!isReadable) throw new Error("no tag")
+          return "cache.hit"
+        }
+      }) as Hit
+      const recorder = yield* Recorder.make({
+        entityId: "cache",
+        metrics: [hits("first"), hits("last")],
+        linger: 60_000
+      })
+      for (const event of [hit(1), vanishing, hit(3)]) recorder.registerEventUnsafe(event)
+      isReadable = false
+      assert.deepStrictEqual(totals(yield* recorder.snapshots), [2, 2])
+      assert.strictEqual((yield* recorder.stats).ignored, 1)
+    }))
+
   it.effect("show the events before, in all metrics, to a selector that reads in the middle of a fold", () =>
     Effect.gen(function*() {
       const seen: Array<ReadonlyArray<number>> = []

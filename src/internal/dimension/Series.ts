@@ -55,6 +55,13 @@ export class SeriesState {
       : new SeriesState(owner, this.index, this.size, this.values, this.other, this.over)
   }
 
+  /** The slots that hold the value of a place, to be changed by the owner of this state. */
+  slotsOf(place: number, owner: Owner): Array<unknown> {
+    const { values } = this
+    if (owner !== nobody && values.owner === owner) return values.slotsOf(place, owner)
+    return (this.values = values.ownedBy(owner)).slotsOf(place, owner)
+  }
+
   /** The place of labels that `find` did not find here, or -1 where there is no room for one more. */
   admit(labels: ReadonlyArray<string>, limit: number): number {
     if (this.size >= limit || (labels.length === 1 && labels[0] === overflowKey)) return -1

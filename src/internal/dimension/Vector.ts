@@ -60,6 +60,14 @@ export class Vector<A> {
    * vector of the owner's: to be changed by him.
    */
   slotsOf(index: number, owner: Owner): Array<unknown> {
+    const { root } = this
+    // Most vectors are one node, and most changes are not the first of their owner.
+    return index < root.slots.length && this.depth === bits && owner !== nobody && root.owner === owner
+      ? root.slots
+      : this.slotsAlong(index, owner)
+  }
+
+  private slotsAlong(index: number, owner: Owner): Array<unknown> {
     while (index >>> this.depth !== 0) {
       if (this.root.slots.length > 0) this.root = { owner, slots: [this.root] }
       this.depth += bits

@@ -1,6 +1,8 @@
+import type { Meta } from "../EventMeta.ts"
 import { count } from "./Count.ts"
 import { fieldsClass } from "./Fields.ts"
 import type { Fold } from "./Fold.ts"
+import type { Owner } from "./Kind.ts"
 import { type Labelled, labelOf, type Leaf, type Node, type Struct } from "./Node.ts"
 import { mask } from "./Vector.ts"
 
@@ -16,10 +18,10 @@ export const generateFold = (root: Struct): Fold | undefined => {
   const source = new Source()
   const plan = planOf(root, source, "true") as StructPlan
   const { registers } = source
-  const isCounted = `${counts(plan)}||skipped>0`
+  const isCounted = isCountedBy(plan, source)
   const read = `let skipped=0\n${source.read.join("\n")}`
   const time = someTimed(plan) ? "meta.time" : "0"
-  const text = `
+  const text = `${distinction()}
 class Registers{constructor(){${["skipped", "time", ...registers].map((name) => `this.${name}=0`).join(";")}}}
 return {
 step(state,event,meta,by){
@@ -44,18 +46,98 @@ return state
 }}`
   try {
     // oxlint-disable-next-line no-implied-eval -- the text holds nothing but numbered names
-    return new Function(...source.constants.keys(), text)(...source.constants.values()) as Fold
+    const fold = new Function(...source.constants.keys(), text)(...source.constants.values()) as Fold
+    generated.set(fold, root)
+    return fold
   } catch (error) {
     if (error instanceof SyntaxError) throw error
     return undefined
   }
 }
 
+/** The expression that says whether the state changes. */
+const isCountedBy = (plan: Plan, source: Source): string => `${counts(plan)}||${source.skipped}>0`
+
+/** Which dimensions a generated fold is of. */
+const generated = new WeakMap<Fold, Struct>()
+
+/** Where a joint fold finds a state, and leaves the next one. */
+export interface Place {
+  state: unknown
+  /** Who may change the state in place, from now on. */
+  readonly own: () => Owner
+}
+
+/**
+ * Folds an event into several states, in place: all of the user's code runs
+ * before anything is changed. Returns the places that counted it, as bits, or
+ * `failedForGood` where `failed` said not to go on without the metric that threw.
+ */
+export type JointFold<P extends Place> = (
+  places: ReadonlyArray<P>,
+  event: any,
+  meta: Meta,
+  failed: (place: P, event: any, defect: unknown) => boolean
+) => number
+
+export const failedForGood = -1
+
+/** So many places have a bit of a small integer. */
+const mostPlaces = 30
+
+/**
+ * Writes the folds of several metrics out as one function: what they read stays
+ * in variables until it is written, which a call for each metric could not do.
+ * `undefined` where they are not several, or not all of them were generated.
+ */
+export const generateJointFold = (folds: ReadonlyArray<Fold | undefined>): JointFold<any> | undefined => {
+  const roots = folds.map((fold) => fold === undefined ? undefined : generated.get(fold))
+  if (roots.length < 2 || roots.length > mostPlaces || roots.includes(undefined)) return undefined
+  const source = new Source()
+  const parts = roots.map((root, at) => {
+    source.skipped = `skipped${at}`
+    const start = source.read.length
+    const plan = planOf(root!, source, "true") as StructPlan
+    return {
+      read: `let counts${at}=false,skipped${at}=0
+try{
+${source.read.slice(start).join("\n")}
+${someTimed(plan) ? "time=meta.time" : ""}
+counts${at}=${isCountedBy(plan, source)}
+}catch(defect){
+if(!failed(places[${at}],event,defect))return ${failedForGood}
+}`,
+      write: `if(counts${at}){
+const place=places[${at}],owner=place.own()
+let state=place.state
+${writeRoot(plan, "", source)}
+place.state=state
+}`
+    }
+  })
+  const text = `${distinction()}
+return function(places,event,meta,failed){
+let time=0
+${parts.map(({ read }) => read).join("\n")}
+${parts.map(({ write }) => write).join("\n")}
+return ${parts.map((_, at) => `(counts${at}?${1 << at}:0)`).join("|")}
+}`
+  // oxlint-disable-next-line no-implied-eval -- the text holds nothing but numbered names
+  return new Function(...source.constants.keys(), text)(...source.constants.values())
+}
+
+let lastText = 0
+
+/** A comment that makes a text another one: the engine learns about equal texts in one place, and inlines less. */
+const distinction = (): string => `// ${++lastText}`
+
 /** The parts of the text. Values of the metric's stand in it by numbered names. */
 class Source {
   readonly constants = new Map<string, unknown>()
   readonly registers: Array<string> = []
   readonly read: Array<string> = []
+  /** The variable that counts the inputs that cannot be taken. */
+  skipped = "skipped"
   private last = 0
 
   name(prefix: string): string {
@@ -106,7 +188,7 @@ const planOf = (node: Node, source: Source, outer: string): Plan => {
   if (node.when !== undefined) {
     guard = node._tag === "Leaf" ? source.register("on") : source.name("on")
     const when = source.constant("when", node.when)
-    source.read.push(`let ${guard}=${outer}&&!!${when}(event)`)
+    source.read.push(`var ${guard}=${outer}&&!!${when}(event)`)
   }
   switch (node._tag) {
     case "Leaf":
@@ -124,7 +206,7 @@ const planOf = (node: Node, source: Source, outer: string): Plan => {
         const of = source.constant("select", select)
         const labelOfName = source.constant("labelOf", labelOf)
         source.read.push(
-          `let ${label}=""`,
+          `var ${label}=""`,
           `if(${
             counts(inner, "")
           }){${label}=${of}(event);if(typeof ${label}!=="string")${label}=${labelOfName}(${label})}`
@@ -142,22 +224,22 @@ const planLeaf = (node: Leaf, source: Source, guard: string): LeafPlan => {
       return { _tag: "Leaf", node, input: undefined, flag: guard === "true" ? undefined : guard }
     }
     const flag = source.register("on")
-    source.read.push(`let ${flag}=${guard}`)
+    source.read.push(`var ${flag}=${guard}`)
     return { _tag: "Leaf", node, input: undefined, flag }
   }
   const select = source.constant("select", node.select)
   const input = source.register("input")
   const flag = guard !== "true" && source.registers.includes(guard) ? guard : source.register("on")
-  if (flag !== guard) source.read.push(`let ${flag}=${guard}`)
+  if (flag !== guard) source.read.push(`var ${flag}=${guard}`)
   const isNumber = node.input !== "text"
   const nothing = isNumber ? "0" : `""`
   const none = `${flag}=false;${input}=${nothing}`
   const check = isNumber
     ? `if(!Number.isFinite(${input})${node.input === "amount" ? `||${input}<0` : ""})` +
-      `{if(${input}!==undefined)skipped++;${none}}`
+      `{if(${input}!==undefined)${source.skipped}++;${none}}`
     : `if(typeof ${input}!=="string"){if(${input}==null){${none}}` +
       `else ${input}=${source.constant("labelOf", labelOf)}(${input})}`
-  source.read.push(`let ${input}=${nothing}`, `if(${flag}){${input}=${select}(event);${check}}`)
+  source.read.push(`var ${input}=${nothing}`, `if(${flag}){${input}=${select}(event);${check}}`)
   return { _tag: "Leaf", node, input, flag }
 }
 
@@ -189,7 +271,7 @@ const someTimed = (plan: Plan): boolean => {
 /** Writes how the variable `state` is brought up to date; `prefix` is where the inputs are, as variables or in the registers. */
 const writeRoot = (plan: StructPlan, prefix: string, source: Source): string =>
   `${writeStruct(plan, "state", prefix, source)}
-if(${prefix}skipped>0){${own(plan, "state")};state.skipped+=${prefix}skipped}`
+if(${prefix}${source.skipped}>0){${own(plan, "state")};state.skipped+=${prefix}${source.skipped}}`
 
 const write = (plan: Plan, state: string, prefix: string, source: Source): string => {
   switch (plan._tag) {
@@ -226,7 +308,7 @@ const writeStruct = (plan: StructPlan, state: string, prefix: string, source: So
 
 const writeInner = (plan: Plan, field: string, prefix: string, source: Source): string => {
   const inner = source.name("state")
-  return `let ${inner}=${field};${write(plan, inner, prefix, source)};${field}=${inner}`
+  return `let ${inner}=${field};${write(plan, inner, prefix, source)};if(${inner}!==${field})${field}=${inner}`
 }
 
 const writeSeries = (
@@ -244,13 +326,13 @@ const writeSeries = (
     ? `find2(${inputs.join()})`
     : `find([${inputs.join()}])`
   const lines = [
-    `${state}=${state}.ownedBy(owner)`,
+    `if(owner===0||${state}.owner!==owner)${state}=${state}.ownedBy(owner)`,
     `let ${place}=${state}.index.${find}`,
     `if(${place}===undefined||${place}>=${state}.size)${place}=${state}.admit([${inputs.join()}],${node.limit})`,
     `if(${place}<0)${state}.over++`
   ]
   const step = [
-    `const ${slots}=${place}<0?[${state}.other]:(${state}.values=${state}.values.ownedBy(owner)).slotsOf(${place},owner)`,
+    `const ${slots}=${place}<0?[${state}.other]:${state}.slotsOf(${place},owner)`,
     `const ${at}=${place}<0?0:${place}&${mask},${before}=${slots}[${at}]`,
     `let ${after}=${before}===undefined?${initial}:${before}`,
     write(inner, after!, prefix, source),
