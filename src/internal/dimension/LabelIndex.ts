@@ -1,4 +1,34 @@
-type Level = Map<string, Level | number>
+/**
+ * What is known below some labels. Most often that is one label, for which a map
+ * would take ten times the memory.
+ */
+class Level {
+  private label: string | undefined
+  private below: Level | number | undefined
+  private more: Map<string, Level | number> | undefined
+
+  get(label: string): Level | number | undefined {
+    const { more } = this
+    return more !== undefined ? more.get(label) : label === this.label ? this.below : undefined
+  }
+
+  /** Adds a label that is not known. */
+  add(label: string, below: Level | number): void {
+    if (this.more !== undefined) this.more.set(label, below)
+    else if (this.label === undefined) {
+      this.label = label
+      this.below = below
+    } else {
+      this.more = new Map([[this.label, this.below!], [label, below]])
+      this.label = this.below = undefined
+    }
+  }
+
+  forEach(f: (below: Level | number, label: string) => void): void {
+    if (this.more !== undefined) this.more.forEach(f)
+    else if (this.label !== undefined) f(this.below!, this.label)
+  }
+}
 
 /**
  * The place of each combination of labels: nested maps, one level per label.
@@ -11,7 +41,7 @@ export class LabelIndex {
   /** How many labels there are. */
   readonly width: number
   #size = 0
-  readonly #root: Level = new Map()
+  readonly #root = new Level()
 
   constructor(width: number) {
     this.width = width
@@ -44,10 +74,10 @@ export class LabelIndex {
     for (let at = 0; at < last; at++) {
       const label = labels[at]!
       let next = level.get(label) as Level | undefined
-      if (next === undefined) level.set(label, next = new Map())
+      if (next === undefined) level.add(label, next = new Level())
       level = next
     }
-    level.set(labels[last]!, this.#size)
+    level.add(labels[last]!, this.#size)
     return this.#size++
   }
 
