@@ -156,6 +156,56 @@ describe("recorders with `export: \"rollup\"`", () => {
       assert.strictEqual((yield* trafficOf(runtime)).total, 2)
     }))
 
+  it.effect("keep what a recorder counted once, whatever is done with it when it is gone", () =>
+    Effect.gen(function*() {
+      const runtime = yield* make
+      yield* runtime.createRecorder("one", rolledUp)
+      const recorder = yield* runtime.removeRecorder("one")
+      const two = yield* runtime.createRecorder("two", rolledUp)
+      two.registerEventUnsafe(received(5))
+      yield* runtime.removeRecorder("two")
+      for (const gone of [recorder, two]) yield* gone.unregisterMetric("traffic")
+      assert.strictEqual((yield* trafficOf(runtime)).bytes, 5)
+      let failed: Recorder.Handle | undefined
+      yield* Effect.flip(runtime.createRecorder("three", {
+        ...rolledUp,
+        wrap: (base) => {
+          failed = base
+          return Effect.fail("no")
+        }
+      }))
+      yield* failed!.unregisterMetric("traffic")
+      assert.strictEqual((yield* trafficOf(runtime)).bytes, 5)
+    }))
+
+  it.effect("go on showing the series that they have shown, also when there are too many", () =>
+    Effect.gen(function*() {
+      const Limited = Metric.fromDimensions("traffic", [Received], (d) => ({
+        total: d.count(),
+        by_kind: d.by("kind", (e) => e.kind, d.min((e) => e.bytes), { limit: 2 })
+      }))
+      const runtime = yield* make
+      const create = (id: string) => runtime.createRecorder(id, { ...rolledUp, metrics: [Limited] })
+      const kinds = Effect.map(rollups(runtime), ([first]) => {
+        const { by_kind } = first!.shown.traffic as Metric.DimensionsOf<typeof Limited>
+        return { ...by_kind }
+      })
+      const one = yield* create("one")
+      const two = yield* create("two")
+      one.registerEventUnsafe(received(1, "a"))
+      two.registerEventUnsafe(received(2, "b"))
+      assert.deepStrictEqual(yield* kinds, { a: 1, b: 2 })
+      one.registerEventUnsafe(received(3, "c"))
+      const three = yield* create("three")
+      three.registerEventUnsafe(received(4, "d"))
+      yield* runtime.removeRecorder("three")
+      assert.deepStrictEqual(yield* kinds, { a: 1, b: 2, [Dimension.overflowKey]: 3 })
+      yield* runtime.removeRecorder("one")
+      assert.deepStrictEqual(yield* kinds, { a: 1, b: 2, [Dimension.overflowKey]: 3 })
+      yield* runtime.removeRecorder("two")
+      assert.deepStrictEqual(yield* kinds, { a: 1, b: 2, [Dimension.overflowKey]: 3 })
+    }))
+
   it.effect("never change a capture that was taken", () =>
     Effect.gen(function*() {
       const runtime = yield* make

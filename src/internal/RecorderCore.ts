@@ -111,6 +111,8 @@ export class RecorderCore implements Backlog, TableOwner {
   readonly capacity: number
   /** The series of the runtime that the recorder is a part of, if it is. */
   rollup: Rollup | undefined
+  /** What it counted is in the series of the runtime already, or never will be. */
+  private hasLeft = false
   /** Why the last handoff was refused. */
   refusal: Refusal = "invalidEvent"
   discarded = 0
@@ -190,16 +192,19 @@ export class RecorderCore implements Backlog, TableOwner {
 
   /** The recorder is not going to be there, and has counted nothing. */
   withdraw(): void {
+    this.hasLeft = true
     this.rollup?.withdraw(this.table.slots.map(({ metric }) => metric))
   }
 
   /** The recorder is gone: what it counted stays in the series that it is a part of. */
   retireAll(): void {
     for (const slot of this.table.slots) this.retire(slot)
+    this.hasLeft = true
     this.rollup?.retireOffset(this.table.offset)
   }
 
   private retire(slot: Slot): void {
+    if (this.hasLeft) return
     try {
       this.rollup?.retire(slot)
     } catch (defect) {

@@ -2,6 +2,7 @@ import type * as Clock from "effect/Clock"
 import * as Metric from "../Metric.ts"
 import type { RecorderCapture } from "../Recorder.ts"
 import { newOwner, nobody, type Owner } from "./dimension/Kind.ts"
+import { seriesIn, skeletonOf } from "./dimension/Node.ts"
 import { defaultLimit, overflowLabels } from "./dimension/Series.ts"
 import { nextEpoch, type Slot } from "./MetricTable.ts"
 import type { RecorderCore } from "./RecorderCore.ts"
@@ -37,6 +38,15 @@ class Remains {
   add(state: unknown): void {
     if (this.owner === nobody) this.owner = newOwner()
     this.state = mergeInto(this.metric, this.state, state, this.owner)
+  }
+
+  /**
+   * Which series have been shown. They come first from now on: else a series that
+   * was there could be beyond the limit once a recorder is gone, and the overflow shrink.
+   */
+  remember(shown: unknown): void {
+    const root = this.metric.measures?.root
+    if (root !== undefined && seriesIn(root, shown) > seriesIn(root, this.state)) this.add(skeletonOf(root, shown))
   }
 
   /** The state, which nobody changes any more. */
@@ -147,15 +157,14 @@ class RollupSum {
     }
   }
 
-  get read(): Pick<RecorderCapture, "offset" | "metrics"> {
+  finish(): Pick<RecorderCapture, "offset" | "metrics"> {
     return {
       offset: this.offset,
-      metrics: this.remains.map(({ epoch, metric, startedAt }, place) => ({
-        metric,
-        state: this.states[place],
-        epoch,
-        startedAt
-      }))
+      metrics: this.remains.map((remains, place) => {
+        const { epoch, metric, startedAt } = remains
+        remains.remember(this.states[place])
+        return { metric, state: this.states[place], epoch, startedAt }
+      })
     }
   }
 }
@@ -188,7 +197,7 @@ export class RollupRead {
       entityId: "",
       labels,
       takenAt,
-      ...sum.read
+      ...sum.finish()
     })).filter(({ metrics }) => metrics.length > 0)
   }
 }
@@ -218,7 +227,9 @@ export class Rollups {
   /** A recorder is gone. Of a rollup without others, and without values, nothing is left. */
   leave(rollup: Rollup): void {
     rollup.members--
-    if (rollup.members === 0 && rollup.isEmpty) this.byLabels.delete(keyOf(rollup.labels))
+    if (rollup.members > 0 || !rollup.isEmpty) return
+    if (rollup === this.overflow) this.overflow = undefined
+    else this.byLabels.delete(keyOf(rollup.labels))
   }
 
   private of(labels: Labels): Rollup {

@@ -1,8 +1,8 @@
 import { describe } from "../describe.ts"
 import type { Instrument } from "../Instrument.ts"
-import { type FieldsState } from "./Fields.ts"
-import type { Algebra, Kind } from "./Kind.ts"
-import type { OnLimit, SeriesState } from "./Series.ts"
+import { fieldsClass, type FieldsState } from "./Fields.ts"
+import { type Algebra, type Kind, newOwner, nobody } from "./Kind.ts"
+import { type OnLimit, SeriesState } from "./Series.ts"
 
 /**
  * What a leaf takes from an event: nothing but the event itself, a finite number,
@@ -81,6 +81,42 @@ export const overOf = (node: Node, state: any): number => {
       const { inner } = node
       ;(state as SeriesState).forEach((_, state) => over += overOf(inner, state))
       return other === undefined ? over : over + overOf(inner, other)
+    }
+  }
+}
+
+/** A state with the same series and nothing counted. */
+export const skeletonOf = (node: Node, state: any): any => {
+  switch (node._tag) {
+    case "Leaf":
+      return node.initial
+    case "Struct": {
+      const states = node.fields.map((field, at) => skeletonOf(field, (state as FieldsState)[`f${at}`]))
+      return new (fieldsClass(states.length))(nobody, 0, ...states)
+    }
+    case "Labelled": {
+      const { index, size, values } = state as SeriesState
+      const owner = newOwner()
+      let skeletons = values
+      ;(state as SeriesState).forEach((_, inner, place) =>
+        skeletons = skeletons.set(place, skeletonOf(node.inner, inner), owner)
+      )
+      return new SeriesState(nobody, index, size, skeletons, undefined, 0)
+    }
+  }
+}
+
+/** How many series there are, that of the overflow left out. */
+export const seriesIn = (node: Node, state: any): number => {
+  switch (node._tag) {
+    case "Leaf":
+      return 0
+    case "Struct":
+      return node.fields.reduce((sum, field, at) => sum + seriesIn(field, (state as FieldsState)[`f${at}`]), 0)
+    case "Labelled": {
+      let { size } = state as SeriesState
+      if (hasLabels(node.inner)) (state as SeriesState).forEach((_, inner) => size += seriesIn(node.inner, inner))
+      return size
     }
   }
 }

@@ -32,7 +32,7 @@ const differing: Record<string, Dimension.Any> = {
   exponential: d.exponentialHistogram(value, { maxSize: 8 }),
   "by one label": d.by("text", (fact) => fact.text, d.sum(size)),
   "by labels, beyond the limit": d.by({ text: (fact) => fact.text }, d.count(), { limit: 2 }),
-  struct: d.struct({ n: d.count(), mean: d.mean(value) })
+  struct: d.struct({ n: d.count(), mean: d.mean(value), none: d.min(value, { when: () => false }) })
 }
 
 describe.each(Object.entries(differing))("the difference of %s", (_, dimension) => {
