@@ -520,7 +520,7 @@ export interface RateOptions<in Event> extends UnitOptions<Event> {
  * @category guards
  * @since 0.1.0
  */
-export const isDimension = (u: unknown): u is Any => Predicate.hasProperty(u, TypeId)
+export const isDimension = (u: unknown): u is Any => u instanceof DimensionImpl
 
 /**
  * A builder for dimensions of one type of events, outside of a metric.
@@ -708,8 +708,9 @@ const windowOf = (given: Duration.Input): number => {
   } catch {
     window = NaN
   }
-  if (Number.isFinite(window) && window > 0 && !Number.isNaN(given)) return window
-  throw InvalidOptionError.of("window", given, `a finite duration above zero, such as "1 minute"`)
+  const isDuration = Number.isFinite(window) && window >= SlidingWindow.defaultSlices && !Number.isNaN(given)
+  if (isDuration) return window
+  throw InvalidOptionError.of("window", given, `a finite duration of 60 ms or more, such as "1 minute"`)
 }
 
 const labelsOf = (given: unknown): readonly [ReadonlyArray<string>, ReadonlyArray<any>] => {

@@ -445,9 +445,12 @@ export const fromDimensions: {
   name: string,
   events: ReadonlyArray<EventSource> | undefined,
   f: (d: Builder<any>) => Readonly<Record<string, AnyDimension>>,
-  { description, version = 1 }: DimensionsOptions = {}
+  options: DimensionsOptions = {}
 ): Metric<any, any, any, any> => {
   checkName(name)
+  const given: unknown = options
+  if (!Predicate.isObject(given)) throw InvalidMetricError.of(name, given, "the options to be an object")
+  const { description, version = 1 } = options
   checkFunction(name, "fromDimensions", f)
   checkVersion(name, version)
   const tags = events === undefined ? undefined : tagsOf(name, events)
@@ -1007,8 +1010,11 @@ export const describe: {
 
 const Proto = { [TypeId]: TypeId, ...Pipeable.Prototype }
 
-const construct = (fields: Omit<Any, typeof TypeId | "pipe">): Any =>
-  Object.freeze(Object.assign(Object.create(Proto), fields))
+/** A metric of its own, also where it folds as another does. */
+const construct = ({ measures, ...fields }: Omit<Any, typeof TypeId | "pipe">): Any =>
+  Object.freeze(Object.assign(Object.create(Proto), fields, {
+    measures: measures && measuresOf(measures.root, measures.fold)
+  }))
 
 const unmergeable = (self: Any): MetricMergeError =>
   new MetricMergeError({ name: self.name, reason: "expected a metric with `combine`, or one made of dimensions" })
@@ -1027,6 +1033,9 @@ const merging = <A>(self: Any, merge: () => A): A => {
 
 const measuresOf = (root: Struct, fold: Fold): Measures => ({ root, fold, registers: fold.registers() })
 
+/** The tag of no event. */
+const none = Symbol("none")
+
 /** The fold of a batch, in place: nobody sees the states in between. */
 const foldInPlace = (
   initial: FieldsState,
@@ -1038,7 +1047,7 @@ const foldInPlace = (
   const by = { owner: newOwner() }
   let state = initial
   // Events of one tag tend to come together.
-  let lastTag: string | undefined
+  let lastTag: unknown = none
   for (const event of events) {
     const { _tag } = event
     if (_tag !== lastTag) {

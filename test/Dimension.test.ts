@@ -322,12 +322,12 @@ describe("a wrong definition", () => {
     [
       "a window of nothing",
       () => d.rate({ window: 0 }),
-      "Invalid option `window`: expected a finite duration above zero"
+      "Invalid option `window`: expected a finite duration of 60 ms or more"
     ],
     [
       "a window that is none",
       () => any.rate({ window: "soon" }),
-      "Invalid option `window`: expected a finite duration"
+      "Invalid option `window`: expected a finite duration of 60 ms or more"
     ],
     [
       "limit",

@@ -206,6 +206,34 @@ describe("recorders with `export: \"rollup\"`", () => {
       assert.deepStrictEqual(yield* kinds, { a: 1, b: 2, [Dimension.overflowKey]: 3 })
     }))
 
+  it.effect("show no sum below one that they have shown, in whatever order recorders go", () =>
+    Effect.gen(function*() {
+      const Sums = Metric.fromDimensions("traffic", [Received], (d) => ({
+        sum: d.sum((e) => e.bytes),
+        sizes: d.histogram((e) => e.bytes, { boundaries: [0.2] }),
+        by_kind: d.by("kind", (e) => e.kind, d.struct({ sum: d.sum((e) => e.bytes) }))
+      }))
+      const runtime = yield* make
+      const captured = Effect.map(runtime.captures, ([capture]) => capture!.metrics[0]!.state as typeof Sums.initial)
+      const shown = (state: typeof Sums.initial) => {
+        const { by_kind, sizes, sum } = Metric.snapshot(Sums, state).dimensions
+        return [sum, sizes.sum, by_kind["data"]!.sum]
+      }
+      const fractions = [0.1, 0.2, 0.3, 0.7, 1.1, 1e-3, 12.34]
+      for (const [index, bytes] of fractions.entries()) {
+        const recorder = yield* runtime.createRecorder(`${index}`, { ...rolledUp, metrics: [Sums] })
+        recorder.registerEventUnsafe(received(bytes))
+      }
+      let before = yield* captured
+      for (const index of [3, 1, 6, 0, 5, 2, 4]) {
+        yield* runtime.removeRecorder(`${index}`)
+        const after = yield* captured
+        assert.deepStrictEqual(shown(after), shown(before))
+        assert.deepStrictEqual(shown(Metric.diff(Sums, after, before)), [0, 0, 0])
+        before = after
+      }
+    }))
+
   it.effect("never change a capture that was taken", () =>
     Effect.gen(function*() {
       const runtime = yield* make

@@ -308,10 +308,11 @@ export class MetricTable {
       const { _tag } = event
       if (_tag === this.lastTag && this.byTag !== undefined) return this.lastSlots
       const byTag = this.byTag ?? this.route()
-      this.lastTag = _tag
       const list = byTag.get(_tag) ?? 0
       this.lastJoint = this.routes!.joint(list)
-      return this.lastSlots = this.routed[list]!
+      this.lastSlots = this.routed[list]!
+      this.lastTag = _tag
+      return this.lastSlots
     } catch {
       // A tag that was readable when the event was handed over, and is no more.
       return nowhere

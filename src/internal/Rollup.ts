@@ -2,7 +2,7 @@ import type * as Clock from "effect/Clock"
 import * as Metric from "../Metric.ts"
 import type { RecorderCapture } from "../Recorder.ts"
 import { newOwner, nobody, type Owner } from "./dimension/Kind.ts"
-import { seriesIn, skeletonOf } from "./dimension/Node.ts"
+import { atLeast, seriesIn, skeletonOf } from "./dimension/Node.ts"
 import { defaultLimit, overflowLabels } from "./dimension/Series.ts"
 import { nextEpoch, type Slot } from "./MetricTable.ts"
 import type { RecorderCore } from "./RecorderCore.ts"
@@ -27,6 +27,8 @@ class Remains {
   isKept = false
   private state: unknown
   private owner: Owner = nobody
+  /** The sum with those who are there, as it was last shown. */
+  private shown: unknown
 
   constructor(metric: Metric.Any, startedAt: number) {
     this.metric = metric
@@ -41,12 +43,16 @@ class Remains {
   }
 
   /**
-   * Which series have been shown. They come first from now on: else a series that
-   * was there could be beyond the limit once a recorder is gone, and the overflow shrink.
+   * What is shown of the sum: never less than before. Its series come first from
+   * now on: else one that was there could be beyond the limit once a recorder is
+   * gone.
    */
-  remember(shown: unknown): void {
+  show(sum: unknown): unknown {
     const root = this.metric.measures?.root
-    if (root !== undefined && seriesIn(root, shown) > seriesIn(root, this.state)) this.add(skeletonOf(root, shown))
+    if (root === undefined) return sum
+    this.shown = this.shown === undefined ? sum : atLeast(root, sum, this.shown)
+    if (seriesIn(root, sum) > seriesIn(root, this.state)) this.add(skeletonOf(root, sum))
+    return this.shown
   }
 
   /** The state, which nobody changes any more. */
@@ -162,8 +168,7 @@ class RollupSum {
       offset: this.offset,
       metrics: this.remains.map((remains, place) => {
         const { epoch, metric, startedAt } = remains
-        remains.remember(this.states[place])
-        return { metric, state: this.states[place], epoch, startedAt }
+        return { metric, state: remains.show(this.states[place]), epoch, startedAt }
       })
     }
   }
@@ -188,7 +193,7 @@ export class RollupRead {
     this.sums.get(core.rollup!)!.add(core, this.slots[place]!)
   }
 
-  /** What the rollups amount to; those that nobody has counted anything for are left out. */
+  /** What the rollups amount to; those without a metric are left out. */
   captures(namespace: string, takenAt: number): ReadonlyArray<RecorderCapture> {
     return Array.from(this.sums, ([{ labels }, sum]): RecorderCapture => ({
       namespace,

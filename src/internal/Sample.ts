@@ -119,7 +119,9 @@ const flattenQuantity = (
 ): void => {
   if (typeof value === "number" || typeof value === "bigint") {
     const { kind, unit } = quantity ?? quantityOf(dimension)
-    if (kind !== "histogram" && kind !== "summary") samples.push({ dimension, kind, unit, labels, value })
+    // A view may have made one number of a distribution.
+    const shown = kind === "histogram" || kind === "summary" ? "gauge" : kind
+    samples.push({ dimension, kind: shown, unit, labels, value })
   } else if (quantity?.kind === "histogram") {
     if (isDistribution(value)) samples.push({ dimension, kind: "histogram", unit: quantity.unit, labels, value })
   } else if (quantity?.kind === "summary") {

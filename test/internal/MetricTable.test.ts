@@ -60,6 +60,27 @@ describe("metrics of dimensions in a recorder", () => {
       }
     }))
 
+  it.effect("count right where code generation is forbidden after they were defined", () =>
+    Effect.gen(function*() {
+      const counting = (name: string, tags: ReadonlyArray<string>) =>
+        Metric.fromDimensions(name, tags, (d) => ({ total: d.count() }))
+      const metrics = [counting("first", ["x", "y"]), counting("second", ["x", "y"]), counting("third", ["z"])]
+      const recorder = yield* Recorder.make({ entityId: "cache", metrics, linger: 60_000 })
+      for (const _tag of ["z", "x", "x", "x", "y", "y"]) recorder.registerEventUnsafe({ _tag })
+      const { Function } = globalThis
+      yield* Effect.acquireUseRelease(
+        Effect.sync(() => {
+          globalThis.Function = function() {
+            throw new EvalError("Code generation from strings disallowed for this context")
+          } as unknown as FunctionConstructor
+        }),
+        () => Effect.sync(() => recorder.snapshotsUnsafe()),
+        () => Effect.sync(() => globalThis.Function = Function)
+      )
+      assert.deepStrictEqual(totals(recorder.snapshotsUnsafe()), [5, 5, 1])
+      assert.strictEqual((yield* recorder.stats).ignored, 0)
+    }))
+
   it.effect("ignore an event whose tag cannot be read any more", () =>
     Effect.gen(function*() {
       let isReadable = true

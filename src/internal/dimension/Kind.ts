@@ -51,8 +51,8 @@ export interface Algebra<in out State, out Value> {
    */
   readonly merge: (a: State, b: State, owner: Owner) => State
   /**
-   * What came in between: `merge(earlier, diff(later, earlier))` is `later`. What
-   * has no difference is as it is later. `undefined` where the later state has
+   * What came in between: where there is such, `merge(earlier, diff(later, earlier))`
+   * is `later`. What has no difference is as it is later. `undefined` where the later state has
    * counted less, so that it cannot have come of the earlier one. Throws a
    * `MergeConflict`.
    */
@@ -79,12 +79,15 @@ export interface Kind<in out State, in Input, out Value> extends Algebra<State, 
 /** The relative error that sums of floating point numbers may have, depending on the order of their terms. */
 const tolerance = 1e-9
 
+/** Below it numbers have fewer digits, down to none. */
+const smallestNormal = 2 ** -1022
+
 /** Whether two sums agree, `along` being the sums on the way to them. */
 export const agreeAsSums = (a: number, b: number, along: ReadonlyArray<number>): boolean => {
   if (a === b) return true
   let scale = Math.max(Math.abs(a), Math.abs(b))
   for (const sum of along) scale = Math.max(scale, Math.abs(sum))
-  return scale === Number.MAX_VALUE || Math.abs(a - b) <= tolerance * scale
+  return scale === Number.MAX_VALUE || Math.abs(a - b) <= Math.max(tolerance * scale, smallestNormal)
 }
 
 /** The sum, or the finite number next to it: a sum that has overflowed must not become infinite or NaN. */

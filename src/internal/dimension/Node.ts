@@ -1,5 +1,5 @@
 import { describe } from "../describe.ts"
-import type { Instrument } from "../Instrument.ts"
+import type { Instrument, InstrumentKind } from "../Instrument.ts"
 import { fieldsClass, type FieldsState } from "./Fields.ts"
 import { type Algebra, type Kind, newOwner, nobody } from "./Kind.ts"
 import { type OnLimit, SeriesState } from "./Series.ts"
@@ -103,6 +103,58 @@ export const skeletonOf = (node: Node, state: any): any => {
       )
       return new SeriesState(nobody, index, size, skeletons, undefined, 0)
     }
+  }
+}
+
+/**
+ * The state, or one like it whose sums are not below those that were shown before.
+ * The same terms in another order may come to a little less, and who reads a
+ * counter takes that for a new beginning.
+ */
+export const atLeast = (node: Node, state: any, shown: any): any => {
+  switch (node._tag) {
+    case "Leaf":
+      return "kind" in node.instrument ? leafAtLeast(node.instrument.kind, state, shown) : state
+    case "Struct": {
+      const states = node.fields.map((field, at) =>
+        atLeast(field, (state as FieldsState)[`f${at}`], (shown as FieldsState)[`f${at}`])
+      )
+      return states.every((next, at) => next === (state as FieldsState)[`f${at}`])
+        ? state
+        : new (fieldsClass(states.length))(nobody, (state as FieldsState).skipped, ...states)
+    }
+    case "Labelled": {
+      if (!hasSums(node.inner)) return state
+      let next = state as SeriesState
+      const owner = newOwner()
+      ;(shown as SeriesState).forEach((labels, before) => {
+        const now = next.get(labels)
+        const least = now === undefined ? now : atLeast(node.inner, now, before)
+        if (least === now) return
+        next = next.ownedBy(owner)
+        next.values = next.values.set(next.index.find(labels)!, least, owner)
+      })
+      return next
+    }
+  }
+}
+
+const leafAtLeast = (kind: InstrumentKind, state: any, shown: any): any => {
+  if (kind === "counter") return typeof state === "number" ? Math.max(state, shown) : state
+  const isSum = (kind === "histogram" || kind === "summary") && state.min >= 0 && state.sum < shown.sum
+  return isSum
+    ? Object.assign(Object.create(Object.getPrototypeOf(state)), state, { owner: nobody, sum: shown.sum })
+    : state
+}
+
+const hasSums = (node: Node): boolean => {
+  switch (node._tag) {
+    case "Leaf":
+      return "kind" in node.instrument && node.instrument.kind !== "gauge" && node.merging !== "exact"
+    case "Struct":
+      return node.fields.some(hasSums)
+    case "Labelled":
+      return hasSums(node.inner)
   }
 }
 

@@ -161,15 +161,20 @@ export const series = ({ inner, isRecord, limit, names }: SeriesOptions): Algebr
     return isAfter ? between : undefined
   }
 
-  const total = (state: SeriesState): unknown => {
-    let total = inner.initial
-    state.forEach((_, state) => total = inner.merge(total, state, nobody))
-    return state.other === undefined ? total : inner.merge(total, state.other, nobody)
+  /** What the series amount to, one after the other: the last is the total. */
+  const totals = (state: SeriesState): Array<unknown> => {
+    const totals: Array<unknown> = [state.other ?? inner.initial]
+    state.forEach((_, state) => totals.push(inner.merge(totals.at(-1), state, nobody)))
+    return totals
   }
 
   const agree = (a: SeriesState, b: SeriesState, along: ReadonlyArray<SeriesState>): boolean => {
-    // Which series are kept apart beyond the limit depends on the order; what they amount to does not.
-    if (a.other !== undefined || b.other !== undefined) return inner.agree(total(a), total(b), along.map(total))
+    if (a.other !== undefined || b.other !== undefined) {
+      // Which series are kept apart beyond the limit depends on the order; what they amount to does not, unless that
+      // is a matter of the order, too.
+      return inner.merging === "ordered" ||
+        inner.agree(totals(a).at(-1), totals(b).at(-1), [a, b, ...along].flatMap(totals))
+    }
     let agrees = a.size === b.size && a.over === b.over
     a.forEach((labels, state) => {
       const other = b.get(labels)
@@ -181,7 +186,7 @@ export const series = ({ inner, isRecord, limit, names }: SeriesOptions): Algebr
 
   const Labels = Schema.Array(Schema.String).check(Schema.isBetweenLength(names.length, names.length))
   const isUnique = Schema.makeFilter((series: ReadonlyArray<readonly [ReadonlyArray<string>, unknown]>) => {
-    if (isRecord && series.some(([labels]) => labels[0] === overflowKey)) {
+    if (names.length === 1 && series.some(([labels]) => labels[0] === overflowKey)) {
       return `Expected no label "${overflowKey}", which is that of the overflow`
     }
     const distinct = new Set(series.map(([labels]) => JSON.stringify(labels))).size

@@ -6,12 +6,6 @@ export const defaultWindowMs = 60_000
 
 export const defaultSlices = 60
 
-/** What was expected, where these are no window and no number of slices. */
-export const checkRate = (windowMs: number, slices: number): string | undefined =>
-  Number.isInteger(slices) && slices >= 1 && Number.isFinite(windowMs) && windowMs >= slices
-    ? undefined
-    : "a positive number of slices and a finite window of at least a millisecond for each of them"
-
 /**
  * The sums of the newest slots: slot `i` is the time from `i * windowMs / slices`
  * milliseconds to the next slot. There is one more of them than a window has

@@ -18,6 +18,7 @@ export const upDown = signed
 /** The sum of amounts that are not negative: it only grows. */
 export const sum: Kind<number, number, number> = {
   ...signed,
-  diff: (later, earlier) => later < earlier ? undefined : later - earlier,
+  // In another order the same terms may come to a little less, as in a roll-up when a recorder goes.
+  diff: (later, earlier) => later >= earlier ? later - earlier : agreeAsSums(later, earlier, []) ? 0 : undefined,
   codec: Schema.Finite.check(Schema.isGreaterThanOrEqualTo(0))
 }

@@ -73,12 +73,14 @@ const diff = (later: VarianceState, earlier: VarianceState): VarianceState | und
 /** Errors in the squares grow with the distance of the values from zero, as seen from their mean. */
 const agree = (a: VarianceState, b: VarianceState, along: ReadonlyArray<VarianceState>): boolean =>
   a.count === b.count
-  && agreeAsSums(a.mean, b.mean, along.map(({ mean }) => mean))
+  && (isTooLarge(a) || isTooLarge(b) || agreeAsSums(a.mean, b.mean, along.map(({ mean }) => mean)))
   && agreeAsSums(
     a.squares,
     b.squares,
     [a, b, ...along].map(({ count, mean, squares }) => Math.min(squares + count * mean * mean, Number.MAX_VALUE))
   )
+
+const isTooLarge = ({ squares }: VarianceState): boolean => squares === Number.MAX_VALUE
 
 /** Mean, variance and standard deviation of the values. */
 export const variance: Kind<VarianceState, number, VarianceValue> = {
@@ -94,7 +96,12 @@ export const variance: Kind<VarianceState, number, VarianceValue> = {
     count: Count,
     mean: Schema.Finite,
     squares: Schema.Finite.check(Schema.isGreaterThanOrEqualTo(0))
-  }).pipe(Schema.decodeTo(
+  }).check(
+    Schema.makeFilter(({ count, mean, squares }) =>
+      count > 0 || (mean === 0 && squares === 0) ||
+      `Expected neither mean nor squares of no value, found ${mean}, ${squares}`
+    )
+  ).pipe(Schema.decodeTo(
     Schema.declare((u): u is VarianceState => u instanceof VarianceState),
     SchemaTransformation.transform({
       decode: ({ count, mean, squares }) => new VarianceState(nobody, count, mean, squares),

@@ -44,15 +44,9 @@ write(state,owner,registers){
 ${writeRoot(plan, "registers.", source)}
 return state
 }}`
-  try {
-    // oxlint-disable-next-line no-implied-eval -- the text holds nothing but numbered names
-    const fold = new Function(...source.constants.keys(), text)(...source.constants.values()) as Fold
-    generated.set(fold, root)
-    return fold
-  } catch (error) {
-    if (error instanceof SyntaxError) throw error
-    return undefined
-  }
+  const fold = evaluate(text, source) as Fold | undefined
+  if (fold !== undefined) generated.set(fold, root)
+  return fold
 }
 
 /** The expression that says whether the state changes. */
@@ -122,8 +116,18 @@ ${parts.map(({ read }) => read).join("\n")}
 ${parts.map(({ write }) => write).join("\n")}
 return ${parts.map((_, at) => `(counts${at}?${1 << at}:0)`).join("|")}
 }`
-  // oxlint-disable-next-line no-implied-eval -- the text holds nothing but numbered names
-  return new Function(...source.constants.keys(), text)(...source.constants.values())
+  return evaluate(text, source) as JointFold<any> | undefined
+}
+
+/** `undefined` where code generation is forbidden, which it may have become since the program began. */
+const evaluate = (text: string, source: Source): unknown => {
+  try {
+    // oxlint-disable-next-line no-implied-eval -- the text holds nothing but numbered names
+    return new Function(...source.constants.keys(), text)(...source.constants.values())
+  } catch (error) {
+    if (error instanceof SyntaxError) throw error
+    return undefined
+  }
 }
 
 let lastText = 0

@@ -2,13 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import * as Arbitrary from "effect/Arbitrary"
 import * as Schema from "effect/Schema"
 import { MergeConflict, newOwner, nobody, type Owner } from "../../../src/internal/dimension/Kind.ts"
-import {
-  checkRate,
-  defaultSlices,
-  defaultWindowMs,
-  rate,
-  type RateState
-} from "../../../src/internal/dimension/SlidingWindow.ts"
+import { rate, type RateState } from "../../../src/internal/dimension/SlidingWindow.ts"
 
 type Amounts = ReadonlyArray<{ readonly amount: number; readonly time: number }>
 
@@ -266,22 +260,5 @@ describe("rate", () => {
     it("refuses to write a state over another window", () => {
       assert.throws(() => Schema.encodeUnknownSync(kind.codec)(rate(4_000, 8).initial))
     })
-  })
-})
-
-describe("checkRate", () => {
-  it("takes windows of at least a millisecond for each slice", () => {
-    const expected = "a positive number of slices and a finite window of at least a millisecond for each of them"
-    for (const [windowMs, slices] of [[defaultWindowMs, defaultSlices], [1, 1], [1_000.5, 7]] as const) {
-      assert.isUndefined(checkRate(windowMs, slices))
-    }
-    for (
-      const [windowMs, slices] of [[0, 1], [3, 4], [100, 0], [100, 1.5], [Infinity, 4], [NaN, 4], [-60, 4], [
-        4,
-        NaN
-      ]] as const
-    ) {
-      assert.strictEqual(checkRate(windowMs, slices), expected)
-    }
   })
 })
