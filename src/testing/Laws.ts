@@ -28,8 +28,9 @@ import * as Schema from "effect/Schema"
 import type { MetricEvent } from "../Event.ts"
 import { InvalidOptionError } from "../internal/InvalidOptionError.ts"
 import type * as Metric from "../Metric.ts"
-import { type Broken, brokenBy, laws, pruned, type Rule, rules } from "./Rule.ts"
-import { mapParts, type Parts, Subject } from "./Subject.ts"
+import { anyParts, mapParts, type Parts } from "./internal/Part.ts"
+import { type Broken, brokenBy, laws, pruned, type Rule, rules } from "./internal/Rule.ts"
+import { Subject } from "./internal/Subject.ts"
 
 /**
  * The laws, by the words in which a broken one is reported.
@@ -78,9 +79,9 @@ export interface CheckOptions<out E extends MetricEvent = MetricEvent> {
   /** What the metric is fed with. */
   readonly events: ReadonlyArray<Source<E>>
   /**
-   * Whether the metric keeps what is newest, so that merging agrees with folding
-   * only where the events of the one state are later than those of the other.
-   * Metrics made of dimensions say so themselves. `false` unless given.
+   * Whether the metric keeps what is newest, so that `merge agrees with fold` only
+   * where the events of one state are later than those of the other. Metrics made of
+   * dimensions say so themselves. `false` unless given.
    */
   readonly ordered?: boolean | undefined
   /** How often each law is tried; 100 times unless given. */
@@ -96,8 +97,10 @@ export interface CheckOptions<out E extends MetricEvent = MetricEvent> {
  *
  * `parts` are the fewest and smallest events found with which it does not: one
  * part for a law of one state, several for a law of several states, which the
- * message calls `xs`, `ys` and `zs`. `events` are those of all parts. `expected`
- * and `found` are readable text.
+ * message calls `xs`, `ys` and `zs`. `expected` and `found` are readable text.
+ *
+ * Of several laws that do not hold it is the first one in the order of {@link Law}:
+ * those after it often follow from it.
  *
  * @category errors
  * @since 0.1.0
@@ -113,6 +116,7 @@ export class LawBrokenError extends Schema.TaggedError<LawBrokenError>("mvx-metr
     seed: Schema.Union([Schema.String, Schema.Finite])
   }
 ) {
+  /** The events of all parts. */
   get events(): ReadonlyArray<MetricEvent> {
     return this.parts.flatMap((part) => part.events)
   }
@@ -170,6 +174,9 @@ export class LawBrokenError extends Schema.TaggedError<LawBrokenError>("mvx-metr
  * have had once they have dropped events: there `merge agrees with fold` is not
  * checked.
  *
+ * A time that `Metric.mapEvent` gives to events is not known here. Where the order
+ * counts, check the metric that it is made of.
+ *
  * **Example** (A merge that forgets)
  *
  * ```ts
@@ -206,7 +213,7 @@ export const check = <M extends Metric.Any>(
     const subject = new Subject(metric, options.ordered ?? false)
     const applicable = rules.filter((rule) => rule.isFor(subject))
     const seed = options.seed ?? (yield* Random.nextInt)
-    const anyInput = Arbitrary.map(anyParts(options.events), (parts) => arranged(subject, parts))
+    const anyInput = Arbitrary.map(anyParts(options.events), (parts) => offeredTo(subject, parts))
     let broken: Broken | undefined
     const run = (property: (parts: Parts) => boolean) =>
       Arbitrary.checkEffect(anyInput, property, { runs: options.runs, seed, concurrency: 1, maxShrinks })
@@ -247,58 +254,9 @@ const maxShrinks = 2_000
 
 const partNames = ["xs", "ys", "zs"]
 
-/** Between the parts: none, a moment, a slice of a rate, the window of one, and more than that. */
-const gaps = [0, 1, 1_000, 60_000, 120_000]
-
-/** No time of an event is 0: that is what an initial state may say. */
-const firstTime = 1
-
-const anyEvent = (sources: ReadonlyArray<Source>): Arbitrary.Arbitrary<MetricEvent> => {
-  if (!Array.isArray(sources) || sources.length === 0) {
-    throw InvalidOptionError.of("events", sources, "one or more schemas or arbitraries of events")
-  }
-  const arbitraries = sources.map((source) => Arbitrary.isArbitrary(source) ? source : Arbitrary.schema(source))
-  const anyIndex = Arbitrary.schema(Schema.Literals(Array.from(arbitraries.keys())))
-  return Arbitrary.flatMap(anyIndex, (index) => arbitraries[index]!)
-}
-
-const anyParts = (sources: ReadonlyArray<Source>): Arbitrary.Arbitrary<Parts> => {
-  const events = Arbitrary.array(anyEvent(sources))
-  const gap = Arbitrary.schema(Schema.Literals(gaps))
-  return Arbitrary.map(Arbitrary.all([events, events, events, gap, gap]), ([xs, ys, zs, first, second]): Parts => [
-    { time: firstTime, events: xs },
-    { time: firstTime + first, events: ys },
-    { time: firstTime + first + second, events: zs }
-  ])
-}
-
-/** The events that the metric is offered, in the order that it needs. */
-const arranged = ({ isOrdered, metric: { tags } }: Subject, parts: Parts): Parts => {
-  const offered = mapParts(parts, (part) => ({
-    ...part,
-    events: part.events.filter((event) => tags === undefined || tags.includes(event._tag))
+/** Those of the events that the metric is offered. */
+const offeredTo = ({ metric: { tags } }: Subject, parts: Parts): Parts =>
+  tags === undefined ? parts : mapParts(parts, ({ events, time }) => ({
+    time,
+    events: events.filter((event) => tags.includes(event._tag))
   }))
-  return isOrdered ? inOrder(offered) : offered
-}
-
-/**
- * No part begins before the one before it has ended. Where events have a time of
- * their own, those without one are left out: their batch cannot be between them.
- */
-const inOrder = (parts: Parts): Parts => {
-  const timed = parts.flatMap((part) => part.events.filter(hasTime)).toSorted((a, b) => a.time - b.time)
-  if (timed.length === 0) return mapParts(parts, (part, at) => ({ ...part, time: part.time + at }))
-  let from = 0
-  let count = 0
-  return mapParts(parts, ({ events }) => {
-    count += events.filter(hasTime).length
-    let to = Math.max(from, count)
-    while (to > 0 && to < timed.length && timed[to]!.time === timed[to - 1]!.time) to++
-    const part = { time: firstTime, events: timed.slice(from, to) }
-    from = to
-    return part
-  })
-}
-
-const hasTime = (event: MetricEvent): event is MetricEvent & { readonly time: number } =>
-  Number.isFinite((event as { readonly time?: unknown }).time)

@@ -79,6 +79,9 @@ export interface Kind<in out State, in Input, out Value> extends Algebra<State, 
 /** The relative error that sums of floating point numbers may have, depending on the order of their terms. */
 const tolerance = 1e-9
 
+/** Above it some order of the same terms may have come to a sum that is too large for a number. */
+const tooLarge = Number.MAX_VALUE / 1_024
+
 /** Below it numbers have fewer digits, down to none. */
 const smallestNormal = 2 ** -1022
 
@@ -87,7 +90,7 @@ export const agreeAsSums = (a: number, b: number, along: ReadonlyArray<number>):
   if (a === b) return true
   let scale = Math.max(Math.abs(a), Math.abs(b))
   for (const sum of along) scale = Math.max(scale, Math.abs(sum))
-  return scale === Number.MAX_VALUE || Math.abs(a - b) <= Math.max(tolerance * scale, smallestNormal)
+  return scale > tooLarge || Math.abs(a - b) <= Math.max(tolerance * scale, smallestNormal)
 }
 
 /** The sum, or the finite number next to it: a sum that has overflowed must not become infinite or NaN. */

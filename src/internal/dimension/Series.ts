@@ -161,10 +161,12 @@ export const series = ({ inner, isRecord, limit, names }: SeriesOptions): Algebr
     return isAfter ? between : undefined
   }
 
-  /** What the series amount to, one after the other: the last is the total. */
+  /** Each series, and what they amount to so far: the last is the total. */
   const totals = (state: SeriesState): Array<unknown> => {
-    const totals: Array<unknown> = [state.other ?? inner.initial]
-    state.forEach((_, state) => totals.push(inner.merge(totals.at(-1), state, nobody)))
+    const totals: Array<unknown> = [inner.initial]
+    const add = (state: unknown) => totals.push(state, inner.merge(totals.at(-1), state, nobody))
+    state.forEach((_, state) => add(state))
+    if (state.other !== undefined) add(state.other)
     return totals
   }
 

@@ -41,7 +41,10 @@ const of = (state: VarianceState, count: number, mean: number, squares: number, 
 const add = (state: VarianceState, input: number, owner: Owner): VarianceState => {
   const count = state.count + 1
   const distance = finiteSum(input, -state.mean)
-  const mean = finiteSum(state.mean, distance / count)
+  // A distance that is too large for a number says nothing of the mean any more.
+  const mean = Math.abs(distance) === Number.MAX_VALUE
+    ? state.mean - state.mean / count + input / count
+    : state.mean + distance / count
   return of(state, count, mean, finiteSum(state.squares, distance * finiteSum(input, -mean)), owner)
 }
 

@@ -1,11 +1,12 @@
 import * as Formatter from "effect/Formatter"
 import * as Schema from "effect/Schema"
-import type { FieldsState } from "../internal/dimension/Fields.ts"
-import { nobody } from "../internal/dimension/Kind.ts"
-import type { Labelled, Node } from "../internal/dimension/Node.ts"
-import { SeriesState } from "../internal/dimension/Series.ts"
+import type { FieldsState } from "../dimension/Fields.ts"
+import { nobody } from "../dimension/Kind.ts"
+import type { Labelled, Node } from "../dimension/Node.ts"
+import { SeriesState } from "../dimension/Series.ts"
+import type { Part } from "./Part.ts"
 import type { Fault } from "./Rule.ts"
-import type { Part, Subject } from "./Subject.ts"
+import type { Subject } from "./Subject.ts"
 
 /** Whether any dimension has labels. */
 export const hasLabels = (node: Node): boolean =>
@@ -28,38 +29,58 @@ export const hasDropped = (node: Node, state: any): boolean => {
 /** Where the state of a dimension is in the state of the metric, if it is there. */
 type Lens = (state: unknown) => unknown
 
-/** What is wrong with the series of a dimension, and of those in it, each part being a single event. */
-export const labelFault = (
-  subject: Subject,
-  node: Node,
-  lens: Lens,
-  events: ReadonlyArray<Part>,
-  name: string
-): Fault | undefined => {
+/** An event, and what the metric makes of it alone. */
+interface Single {
+  readonly part: Part
+  readonly state: unknown
+}
+
+/** Events, and the states that the metric goes through with them. */
+class Run {
+  readonly singles: ReadonlyArray<Single>
+  readonly states: ReadonlyArray<unknown>
+
+  constructor(subject: Subject, singles: ReadonlyArray<Single>) {
+    this.singles = singles
+    this.states = subject.statesOf(...singles.map(({ part }) => part))
+  }
+
+  static of(subject: Subject, parts: ReadonlyArray<Part>): Run {
+    const events = parts.flatMap(({ events, time }) => events.map((event) => ({ time, events: [event] })))
+    return new Run(subject, events.map((part) => ({ part, state: subject.fold(part) })))
+  }
+
+  seriesAlong(lens: Lens): ReadonlyArray<SeriesState> {
+    return this.states.map(lens).filter((state) => state instanceof SeriesState)
+  }
+}
+
+/** What is wrong with the series of any dimension. */
+export const labelFault = (subject: Subject, parts: ReadonlyArray<Part>): Fault | undefined =>
+  nodeFault(subject, subject.metric.measures!.root, (state) => state, Run.of(subject, parts), "")
+
+const nodeFault = (subject: Subject, node: Node, lens: Lens, run: Run, name: string): Fault | undefined => {
   switch (node._tag) {
     case "Leaf":
       return undefined
     case "Struct":
       return firstFault(node.fields, (field, at) =>
-        labelFault(
+        nodeFault(
           subject,
           field,
           (state) => (lens(state) as FieldsState | undefined)?.[`f${at}`],
-          events,
-          [name, node.names[at]].filter(Boolean).join(".")
+          run,
+          name === "" ? node.names[at]! : `${name}.${node.names[at]}`
         ))
     case "Labelled": {
-      const statesOf = (events: ReadonlyArray<Part>) =>
-        subject.statesOf(...events).map(lens).filter((state) => state instanceof SeriesState)
-      const groups = groupsOf(events, (event) => statesOf([event]).at(-1))
-      const alone = groups.map((group) => ({ ...group, states: statesOf(group.events) }))
-      return seriesFault(node, statesOf(events), alone, name)
-        ?? firstFault(groups, ({ events, labels }) =>
-          labels && labelFault(
+      const groups = groupsOf(run, lens).map(({ labels, singles }) => ({ labels, run: new Run(subject, singles) }))
+      return seriesFault(node, lens, run, groups, name)
+        ?? firstFault(groups, ({ labels, run }) =>
+          labels && nodeFault(
             subject,
             node.inner,
             (state) => (lens(state) as SeriesState | undefined)?.get(labels),
-            events,
+            run,
             name
           ))
     }
@@ -74,56 +95,52 @@ const firstFault = <A>(all: ReadonlyArray<A>, f: (one: A, at: number) => Fault |
   return undefined
 }
 
-/** The events with the same labels. */
-interface Group {
-  /** `undefined` for the reserved label, which has no series of its own. */
-  readonly labels: ReadonlyArray<string> | undefined
-  readonly events: Array<Part>
-}
+/** `undefined` for the reserved label, which has no series of its own. */
+type Labels = ReadonlyArray<string> | undefined
 
-/** `fold` makes a state of a single event, and so tells its labels. */
+/** The events with the same labels, as each of them alone shows them. */
 const groupsOf = (
-  events: ReadonlyArray<Part>,
-  fold: (event: Part) => SeriesState | undefined
-): ReadonlyArray<Group> => {
-  const groups = new Map<string, Group>()
-  for (const event of events) {
-    const state = fold(event)
+  run: Run,
+  lens: Lens
+): ReadonlyArray<{ readonly labels: Labels; readonly singles: Array<Single> }> => {
+  const groups = new Map<string, { readonly labels: Labels; readonly singles: Array<Single> }>()
+  for (const single of run.singles) {
+    const state = lens(single.state) as SeriesState | undefined
     if (state === undefined || state.size + state.over === 0) continue
-    let labels: ReadonlyArray<string> | undefined
+    let labels: Labels
     state.forEach((found) => labels = found)
     const key = JSON.stringify(labels ?? null)
     const group = groups.get(key)
-    if (group === undefined) groups.set(key, { labels, events: [event] })
-    else group.events.push(event)
+    if (group === undefined) groups.set(key, { labels, singles: [single] })
+    else group.singles.push(single)
   }
   return Array.from(groups.values())
 }
 
-/**
- * The states that the fold of all events goes through, and the fold of each group
- * alone: the series must be those of the groups, as long as there is room.
- */
+/** The series must be those that each group makes alone, as long as there is room. */
 const seriesFault = (
   node: Labelled,
-  states: ReadonlyArray<SeriesState>,
-  alone: ReadonlyArray<Group & { readonly states: ReadonlyArray<SeriesState> }>,
+  lens: Lens,
+  run: Run,
+  groups: ReadonlyArray<{ readonly labels: Labels; readonly run: Run }>,
   name: string
 ): Fault | undefined => {
   const { inner, limit } = node
+  const textOf = (state: unknown): string => Formatter.format(Schema.encodeSync(inner.codec)(state))
+  const states = run.seriesAlong(lens)
   const state = states.at(-1)
   if (state === undefined) return undefined
-  const textOf = (state: unknown): string => Formatter.format(Schema.encodeSync(inner.codec)(state))
+  const alone = groups.map(({ run }) => run.seriesAlong(lens))
   let over = 0
   let size = 0
-  for (const { events, labels, states } of alone) {
+  for (const [at, { labels, run }] of groups.entries()) {
     if (labels !== undefined) size++
     const kept = labels && state.get(labels)
     if (kept === undefined) {
-      over += events.length
+      over += run.singles.length
       continue
     }
-    const expected = states.at(-1)!.get(labels!)
+    const expected = alone[at]!.at(-1)!.get(labels!)
     if (!inner.agree(expected, kept, [])) {
       return {
         expected: `${name} to have ${textOf(expected)} for ${labels!.join(", ")}`,
@@ -138,8 +155,8 @@ const seriesFault = (
   }
   // Of values with one time the last one counts in a fold, and the greatest one in a merge.
   if (inner.merging === "ordered" || hasDropped(node, state)) return undefined
-  const along: Array<any> = [...states, ...alone.flatMap(({ states }) => states)].flatMap(valuesOf)
-  const [expected, found] = [alone.flatMap(({ states }) => valuesOf(states.at(-1)!)), valuesOf(state)].map((values) =>
+  const along: Array<any> = [...states, ...alone.flat()].flatMap(valuesOf)
+  const [expected, found] = [alone.flatMap((states) => valuesOf(states.at(-1)!)), valuesOf(state)].map((values) =>
     values.reduce((sum, value) => {
       const next = inner.merge(sum, value, nobody)
       along.push(next)

@@ -1,26 +1,14 @@
 import * as Formatter from "effect/Formatter"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
-import type { MetricEvent } from "../Event.ts"
-import { describe } from "../internal/describe.ts"
-import type { FieldsState } from "../internal/dimension/Fields.ts"
-import { EventMeta } from "../internal/EventMeta.ts"
-import { plainCopy } from "../internal/plainCopy.ts"
-import * as Metric from "../Metric.ts"
+import type { MetricEvent } from "../../Event.ts"
+import * as Metric from "../../Metric.ts"
+import { describe } from "../describe.ts"
+import type { FieldsState } from "../dimension/Fields.ts"
+import { EventMeta } from "../EventMeta.ts"
+import { plainCopy } from "../plainCopy.ts"
 import { isAlike, isSame } from "./Likeness.ts"
-
-/** Events that are folded at one time, those with a `time` of their own excepted. */
-export interface Part {
-  readonly time: number
-  readonly events: ReadonlyArray<MetricEvent>
-}
-
-export type Parts = readonly [Part, Part, Part]
-
-export const mapParts = (
-  [xs, ys, zs]: Parts,
-  f: (part: Part, at: number) => Part
-): Parts => [f(xs, 0), f(ys, 1), f(zs, 2)]
+import type { Part } from "./Part.ts"
 
 /** A metric that is being checked: how it folds, and when its states are equal, whatever it is made of. */
 export class Subject {
@@ -64,13 +52,12 @@ export class Subject {
     return Metric.merge(this.metric, a, b)
   }
 
-  /** Whether the states are one and the same to everybody who reads, stores or merges them. */
+  /** Whether nobody can tell the states apart, who reads or merges them. */
   isSame(a: unknown, b: unknown): boolean {
-    const { codec, metric: { measures } } = this
+    const { measures } = this.metric
     if (measures === undefined) return isSame(a, b)
     return this.agree(a, b, [])
       && isSame(measures.root.view(a as FieldsState, 0), measures.root.view(b as FieldsState, 0))
-      && isSame(Schema.encodeSync(codec!)(a), Schema.encodeSync(codec!)(b))
   }
 
   /** Whether they are equal as far as the metric promises, `along` being the states on the way to them. */

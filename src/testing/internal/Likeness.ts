@@ -1,6 +1,6 @@
 import * as Equal from "effect/Equal"
 import * as Option from "effect/Option"
-import { agreeAsSums } from "../internal/dimension/Kind.ts"
+import { agreeAsSums } from "../dimension/Kind.ts"
 
 /** Whether two values look the same all the way down, whatever they are made of. */
 export const isSame = (a: unknown, b: unknown): boolean => isLike(a, b, Object.is)
@@ -57,9 +57,11 @@ const isLike = (a: unknown, b: unknown, areAlike: AreAlike, along: ReadonlyArray
   if (keys.length === 0 && Object.keys(b).length === 0) return prototypeOf(a) === null || String(a) === String(b)
   // What is `undefined` is as good as absent: JSON does not tell the two apart either.
   return Array.from(new Set([...keys, ...Object.keys(b)])).every(
-    inside(isObject, (record, key: string) => (record as Record<string, unknown>)[key])
+    inside(isObject, (record, key: string) => Object.hasOwn(record, key) ? (record as Fields)[key] : undefined)
   )
 }
+
+type Fields = Readonly<Record<string, unknown>>
 
 const isNumber = (u: unknown): u is number => typeof u === "number"
 
