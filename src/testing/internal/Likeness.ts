@@ -1,6 +1,6 @@
 import * as Equal from "effect/Equal"
 import * as Option from "effect/Option"
-import { agreeAsSums } from "../dimension/Kind.ts"
+import { agreeAsSums } from "../../internal/dimension/Kind.ts"
 
 /** Whether two values look the same all the way down, whatever they are made of. */
 export const isSame = (a: unknown, b: unknown): boolean => isLike(a, b, Object.is)

@@ -1,7 +1,7 @@
 import * as Arbitrary from "effect/Arbitrary"
 import * as Schema from "effect/Schema"
 import type { MetricEvent } from "../../Event.ts"
-import { InvalidOptionError } from "../InvalidOptionError.ts"
+import { InvalidOptionError } from "../../internal/InvalidOptionError.ts"
 import type { Source } from "../Laws.ts"
 
 /** Events that are folded at one time, those with a `time` of their own excepted. */
