@@ -1,3 +1,4 @@
+import { availableParallelism } from "node:os"
 import { defineConfig } from "vitest/config"
 
 const [major = 0, minor = 0] = process.versions.node.split(".").map(Number)
@@ -16,6 +17,8 @@ export default defineConfig({
   test: {
     include: ["test/**/*.test.ts"],
     exclude: ["test/accuracy/**"],
+    // The default leaves one core free, which of two is half of them.
+    maxWorkers: Math.max(2, availableParallelism() - 1),
     setupFiles: ["test/setup.ts"],
     typecheck: { include: ["test/**/*.test-d.ts"], tsconfig: "./tsconfig.json" }
   }
