@@ -477,6 +477,16 @@ class ModelRecorder {
     this.model.spawn(this.runOnStarting())
   }
 
+  /**
+   * It fails at once when it starts. Which comes first then, the failure or
+   * the next fold of a dispatcher that does not linger, is the business of the host
+   * where that has other work already.
+   */
+  get isAboutToFail(): boolean {
+    return this.model.options.linger === 0 && this.kind.has.has("onStarting") && this.kind.onStarting === "fails" &&
+      (this.status === "Virgin" || this.startRun === "running")
+  }
+
   private *runOnStarting(): Process {
     this.hasStartResources = true
     yield this.model.nextTurn
@@ -1634,7 +1644,8 @@ const walk = Effect.fnUntraced(function*(options: Options, steps: ReadonlyArray<
   const all = Effect.gen(function*() {
     for (const [index, { atOnce, command }] of steps.entries()) {
       yield* Effect.gen(function*() {
-        const isSettled = settled.has(command.do) || command.do === "emit" && command.tags.includes("poison")
+        const isSettled = settled.has(command.do) || command.do === "emit" && command.tags.includes("poison") ||
+          model.made.some(({ isAboutToFail }) => isAboutToFail)
         if (isSettled) yield* compareSettled
         const begun = performance.now()
         yield* run(command)
