@@ -1261,11 +1261,15 @@ const walk = Effect.fnUntraced(function*(options: Options, steps: ReadonlyArray<
     }
   })
 
-  /** Gives time until nothing happens any more: the timer of a lingering dispatcher may come at any moment. */
+  /**
+   * Gives time until nothing happens any more: the timer of a lingering dispatcher
+   * may come at any moment, and hundreds of changes take more turns than one event.
+   */
   const settle: Effect.Effect<void> = Effect.gen(function*() {
-    const before = yield* recorder.stats
+    const progress = Effect.map(recorder.stats, ({ pending }) => [pending, runs.length, history.length])
+    const before = yield* progress
     yield* giveTime
-    if ((yield* recorder.stats).pending !== before.pending) yield* settle
+    if (!isDeepStrictEqual(yield* progress, before)) yield* settle
   })
 
   /** Compares what can be compared at any time. */
