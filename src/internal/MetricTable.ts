@@ -46,7 +46,7 @@ export class Slot {
 
   /** Takes the event in place, if it counts it, where no other metric may have to take it too. */
   step(fold: Fold, event: MetricEvent, meta: EventMeta): boolean {
-    if (this.owner === nobody) this.owner = newOwner()
+    this.own()
     const next = fold.step(this.state as FieldsState, event, meta, this)
     if (next === undefined) return false
     this.state = next
@@ -67,8 +67,7 @@ export class Slot {
     this.next = untaken
     if (next === inRegisters) {
       const { fold, registers } = this.metric.measures!
-      if (this.owner === nobody) this.owner = newOwner()
-      this.state = fold.write(this.state as FieldsState, this.owner, registers)
+      this.state = fold.write(this.state as FieldsState, this.own(), registers)
     } else if (next !== written) this.state = next
   }
 }

@@ -51,7 +51,7 @@ export const shapeOf = (
     return undefined
   }
   if (!isPlainRecord(shape)) throw InvalidMetricError.of(name, shape, "`dimensions` to show a record")
-  checkDimensionNames(name, shape)
+  checkPaths<unknown>(name, shape, (shown) => isPlainRecord(shown) ? shown : undefined)
   return shape
 }
 
@@ -88,27 +88,27 @@ export const namingMetric = <A>(metric: string, define: () => A): A => {
   }
 }
 
-/** Checks that no two quantities have one name once nested names are joined. */
-export const checkDistinct = (name: string, instruments: Instruments, prefix = "", seen = new Set<string>()): void => {
-  for (const [key, instrument] of Object.entries(instruments)) {
+/** Checks that no two quantities of a metric of dimensions have one name once nested names are joined. */
+export const checkDistinct = (name: string, instruments: Instruments): void =>
+  checkPaths(name, instruments, (instrument) => {
+    let inner = instrument
+    while ("of" in inner) inner = inner.of
+    return "dimensions" in inner ? inner.dimensions : undefined
+  })
+
+/** Checks that no path of names comes twice, `inner` being what is nested in an entry. */
+const checkPaths = <A>(
+  name: string,
+  record: Readonly<Record<string, A>>,
+  inner: (entry: A) => Readonly<Record<string, A>> | undefined,
+  prefix = "",
+  seen = new Set<string>()
+): void => {
+  for (const [key, entry] of Object.entries(record)) {
     const path = `${prefix}${key}`
     if (seen.has(path)) throw InvalidMetricError.of(name, path, "every dimension to have a name of its own")
     seen.add(path)
-    let inner = instrument
-    while ("of" in inner) inner = inner.of
-    if ("dimensions" in inner) checkDistinct(name, inner.dimensions, `${path}.`, seen)
+    const nested = inner(entry)
+    if (nested !== undefined) checkPaths(name, nested, inner, `${path}.`, seen)
   }
-}
-
-const checkDimensionNames = (name: string, shape: Record<string, unknown>): void => {
-  const seen = new Set<string>()
-  const visit = (record: Record<string, unknown>, prefix: string): void => {
-    for (const [key, value] of Object.entries(record)) {
-      const path = `${prefix}${key}`
-      if (seen.has(path)) throw InvalidMetricError.of(name, path, "every dimension to have a name of its own")
-      seen.add(path)
-      if (isPlainRecord(value)) visit(value, `${path}.`)
-    }
-  }
-  visit(shape, "")
 }

@@ -52,7 +52,7 @@ export const stepOf = (node: Node) => (state: unknown, event: unknown, meta: Met
 }
 
 /** Whether any leaf of the tree is such. */
-export const someLeaf = (node: Node, predicate: (leaf: Leaf) => boolean): boolean => {
+const someLeaf = (node: Node, predicate: (leaf: Leaf) => boolean): boolean => {
   switch (node._tag) {
     case "Leaf":
       return predicate(node)
