@@ -75,7 +75,8 @@ import {
 } from "./internal/metricDefinition.ts"
 import { InvalidMetricError, MetricMergeError } from "./internal/MetricError.ts"
 import { plainCopy } from "./internal/plainCopy.ts"
-import { type FlatInstrument, flatInstruments, type Sample, samplesOf } from "./internal/Sample.ts"
+import { type FlatInstrument, flatInstruments, type Sample } from "./internal/Sample.ts"
+import { samplesIn } from "./internal/samplesIn.ts"
 import { storedState } from "./internal/storedState.ts"
 
 const TypeId = "~mvx-metrics/Metric"
@@ -637,7 +638,7 @@ export const samples: {
 } = dual(
   (args) => isMetric(args[0]),
   (self: Any, state: unknown, options?: { readonly time?: number | undefined }): ReadonlyArray<Sample> =>
-    samplesOf(self.instruments, self.dimensions(state, { time: options?.time ?? 0 }) as object)
+    Array.from(samplesIn(self, state, options?.time ?? 0)).flat()
 )
 
 /**

@@ -215,6 +215,9 @@ export interface MetricsRuntimeService {
   /** The name of the runtime. */
   readonly namespace: string
 
+  /** Since when the `stats` count, in Unix milliseconds. */
+  readonly startedAt: number
+
   /**
    * Creates a recorder, and gives it running.
    *
@@ -295,6 +298,16 @@ export interface MetricsRuntimeService {
    * after 2 ms, and are then asynchronous.
    */
   readonly captures: Effect.Effect<ReadonlyArray<Recorder.RecorderCapture>>
+
+  /**
+   * The same, at once.
+   *
+   * **Gotchas**
+   *
+   * It holds the event loop until everything is folded and read. Of a recorder
+   * that was made by `wrap` it reads the one underneath.
+   */
+  readonly capturesUnsafe: () => ReadonlyArray<Recorder.RecorderCapture>
 
   /** The views of all metrics, by recorder id and metric name. */
   readonly snapshots: Effect.Effect<Record<string, Record<string, Metric.MetricSnapshot>>>

@@ -128,13 +128,24 @@ const labelsFault = (
   return faultOf(dimension, given.of, undefined)
 }
 
+const areNumbers = (u: unknown): u is ReadonlyArray<number> =>
+  Array.isArray(u) && u.every((item) => typeof item === "number")
+
+const areAscending = (u: unknown): u is ReadonlyArray<number> =>
+  areNumbers(u) && u.every((item, at) => at === 0 || item > u[at - 1]!)
+
+const areBuckets = (u: unknown): boolean => isRecord(u) && Number.isInteger(u.offset) && areNumbers(u.counts)
+
+const isBound = (u: unknown): boolean => u === undefined || typeof u === "number"
+
 /** Whether a value is what a dimension of kind histogram shows. */
 export const isDistribution = (u: unknown): u is HistogramValue | ExponentialValue =>
-  isRecord(u) && isNumber(u.count) && isNumber(u.sum) &&
-  (Array.isArray(u.boundaries)
-    ? Array.isArray(u.counts)
-    : isNumber(u.scale) && isRecord(u.positive) && isRecord(u.negative))
+  isRecord(u) && typeof u.count === "number" && typeof u.sum === "number" && isBound(u.min) && isBound(u.max) &&
+  ("boundaries" in u
+    ? areAscending(u.boundaries) && areNumbers(u.counts) && u.counts.length === u.boundaries.length + 1
+    : Number.isInteger(u.scale) && typeof u.zeroCount === "number" && areBuckets(u.positive) && areBuckets(u.negative))
 
 /** Whether a value is what a dimension of kind summary shows. */
 export const isSummary = (u: unknown): u is QuantilesValue<ReadonlyArray<number>> =>
-  isRecord(u) && isNumber(u.count) && isNumber(u.sum) && isRecord(u.quantiles)
+  isRecord(u) && typeof u.count === "number" && typeof u.sum === "number" && isRecord(u.quantiles) &&
+  Object.values(u.quantiles).every(isBound)

@@ -99,7 +99,8 @@ const capacityOf = (given: unknown, otherwise: number): number => {
   throw InvalidOptionError.of("capacity", given, "a positive integer")
 }
 
-const oneOf = <A extends string>(option: string, given: unknown, expected: ReadonlyArray<A>, otherwise: A): A => {
+/** Checks that an option is one of some values. */
+export const oneOf = <A extends string>(option: string, given: unknown, expected: ReadonlyArray<A>, otherwise: A): A => {
   if (given === undefined) return otherwise
   if (expected.includes(given as A)) return given as A
   throw InvalidOptionError.of(option, given, `one of ${expected.map((value) => JSON.stringify(value)).join(", ")}`)
@@ -115,7 +116,8 @@ const lingerOf = (given: unknown, otherwise: number): number => {
   return linger
 }
 
-const durationOf = (option: string, given: unknown): Duration.Duration => {
+/** Checks a duration. */
+export const durationOf = (option: string, given: unknown): Duration.Duration => {
   let duration: Duration.Duration | undefined
   try {
     duration = Duration.fromInputUnsafe(given as Duration.Input)

@@ -39,6 +39,7 @@ export const runtimeSettingsOf = (options: Options): RecorderSettings & { readon
 /** A runtime: the registry of its recorders, their dispatcher, the hub of their changes, and its own life. */
 export class RuntimeHandle implements Handle {
   readonly namespace: string
+  readonly startedAt: number
   readonly registry: RecorderRegistry
   readonly hub: ChangeHub
   private readonly rollups: Rollups
@@ -53,6 +54,7 @@ export class RuntimeHandle implements Handle {
     const settings = runtimeSettingsOf(options)
     const clock = Context.get(context, Clock.Clock)
     this.namespace = settings.namespace
+    this.startedAt = clock.currentTimeMillisUnsafe()
     this.context = context
     this.dispatcher = new Dispatcher(context, (exit) => this.fail(exit))
     this.hub = new ChangeHub(settings.capacity, () => this.registry.all.map(({ base }) => base.core))

@@ -3,9 +3,11 @@
  */
 import * as Predicate from "effect/Predicate"
 import type { ExponentialValue } from "./dimension/ExponentialHistogram.ts"
+import type { FieldsState } from "./dimension/Fields.ts"
 import type { HistogramValue } from "./dimension/Histogram.ts"
+import type { Labelled, Node, Struct } from "./dimension/Node.ts"
 import type { QuantilesValue } from "./dimension/Quantiles.ts"
-import { overflowKey, overflowLabels } from "./dimension/Series.ts"
+import { overflowKey, overflowLabels, type SeriesState } from "./dimension/Series.ts"
 import {
   type Instrument,
   type InstrumentKind,
@@ -63,6 +65,82 @@ export const samplesOf = (instruments: Instruments, shown: object): Array<Sample
   const samples: Array<Sample> = []
   flattenFields(samples, "", instruments, shown as Record<string, unknown>, noLabels)
   return samples
+}
+
+/** About how many samples there are in a batch. */
+const batchSize = 128
+
+/**
+ * What a state of dimensions shows, in batches: of series without number no more
+ * than a batch is made at once.
+ */
+export function* sampleBatches(root: Struct, state: FieldsState, time: number): Generator<ReadonlyArray<Sample>> {
+  let batch: Array<Sample> = []
+  for (let at = 0; at < root.fields.length; at++) {
+    const field = root.fields[at]!
+    const shown = state[`f${at}`]
+    if (field._tag !== "Labelled") {
+      flattenNode(batch, root.names[at]!, field, shown, time, noLabels)
+      continue
+    }
+    const { index, size, values } = shown as SeriesState
+    const walk = index.walk(size)
+    while (
+      walk.some(
+        batchSize,
+        (labels, place) =>
+          flattenNode(batch, root.names[at]!, field.inner, values.get(place), time, labelled(field.names, labels))
+      )
+    ) {
+      yield batch
+      batch = []
+    }
+    flattenOther(batch, root.names[at]!, field, shown as SeriesState, time, noLabels)
+  }
+  if (batch.length > 0) yield batch
+}
+
+const flattenNode = (
+  samples: Array<Sample>,
+  dimension: string,
+  node: Node,
+  state: any,
+  time: number,
+  labels: Labels
+): void => {
+  switch (node._tag) {
+    case "Leaf":
+      return flatten(samples, dimension, node.instrument, node.view(state, time), labels)
+    case "Struct":
+      for (let at = 0; at < node.fields.length; at++) {
+        const field = node.fields[at]!
+        flattenNode(samples, `${dimension}.${node.names[at]!}`, field, (state as FieldsState)[`f${at}`], time, labels)
+      }
+      return
+    case "Labelled":
+      ;(state as SeriesState).forEach((values, inner) =>
+        flattenNode(samples, dimension, node.inner, inner, time, join(labels, labelled(node.names, values)))
+      )
+      return flattenOther(samples, dimension, node, state, time, labels)
+  }
+}
+
+/** The series of the overflow. */
+const flattenOther = (
+  samples: Array<Sample>,
+  dimension: string,
+  { inner }: Labelled,
+  { other }: SeriesState,
+  time: number,
+  labels: Labels
+): void => {
+  if (other !== undefined) flattenNode(samples, dimension, inner, other, time, join(labels, overflowLabels))
+}
+
+const labelled = (names: ReadonlyArray<string>, values: ReadonlyArray<string>): Labels => {
+  const labels: Record<string, string> = {}
+  for (let at = 0; at < names.length; at++) labels[names[at]!] = values[at]!
+  return labels
 }
 
 const flattenFields = (

@@ -28,6 +28,11 @@ class Level {
     if (this.more !== undefined) this.more.forEach(f)
     else if (this.label !== undefined) f(this.below!, this.label)
   }
+
+  entries(): Iterator<readonly [label: string, below: Level | number]> {
+    const single = this.label === undefined ? [] : [[this.label, this.below!] as const]
+    return this.more === undefined ? single.values() : this.more.entries()
+  }
 }
 
 /**
@@ -93,6 +98,47 @@ export class LabelIndex {
   /** Calls back for every combination with a place below `size`, those with the same first labels one after the other. */
   forEach(size: number, f: (labels: ReadonlyArray<string>, place: number) => void): void {
     if (size > 0) visit(this.#root, [], this.width - 1, size, f)
+  }
+
+  /** A walk over the combinations with a place below `size`, in as many steps as one likes. */
+  walk(size: number): LabelWalk {
+    return new LabelWalk(this.#root, this.width, size)
+  }
+}
+
+/** What the index learns in the middle of a walk has a place that is not below its size. */
+export class LabelWalk {
+  private readonly width: number
+  private readonly size: number
+  private readonly iterators: Array<Iterator<readonly [string, Level | number]>>
+  private readonly labels: Array<string> = []
+
+  constructor(root: Level, width: number, size: number) {
+    this.width = width
+    this.size = size
+    this.iterators = size > 0 ? [root.entries()] : []
+  }
+
+  /** Calls back for the next combinations, with an array that is the walk's own, and says whether there may be more. */
+  some(count: number, f: (labels: ReadonlyArray<string>, place: number) => void): boolean {
+    const { iterators, labels, size, width } = this
+    let left = count
+    while (left > 0 && iterators.length > 0) {
+      const depth = iterators.length
+      const next = iterators[depth - 1]!.next()
+      if (next.done) {
+        iterators.pop()
+        continue
+      }
+      const [label, below] = next.value
+      labels[depth - 1] = label
+      if (depth < width) iterators.push((below as Level).entries())
+      else if ((below as number) < size) {
+        f(labels, below as number)
+        left--
+      }
+    }
+    return iterators.length > 0
   }
 }
 

@@ -1,0 +1,354 @@
+/** What exporters publish: the series of a runtime, in the names of a target. */
+import { describe } from "../../internal/describe.ts"
+import { labelOf } from "../../internal/dimension/Node.ts"
+import { samplesIn } from "../../internal/samplesIn.ts"
+import type * as Metric from "../../Metric.ts"
+import type { RecorderCapture } from "../../Recorder.ts"
+import type { MetricsRuntimeService, RuntimeStats } from "../../Runtime.ts"
+import { type LeftOut, ownFigures, ownMetric } from "./ownFigures.ts"
+import { SeriesRefusedError } from "./SeriesRefusedError.ts"
+
+type Labels = Readonly<Record<string, string>>
+
+/** How a target names things, and which names one series takes. */
+export interface Target {
+  /** The name of a series in the characters of the target. */
+  readonly nameOf: (series: Series) => string
+  /** The name of a label in the characters of the target. */
+  readonly labelOf: (label: string) => string
+  /** What must not be the same for two labels of a series, where that is more than the name. */
+  readonly labelKey?: (name: string) => string
+  /** The names that a series of this name takes, its own among them. */
+  readonly namesOf: (name: string, kind: Metric.InstrumentKind) => ReadonlyArray<string>
+  /** The labels that the target needs for itself. */
+  readonly reserved: (kind: Metric.InstrumentKind) => ReadonlyArray<string>
+  /** Why the target cannot take a point that is right otherwise. */
+  readonly refusalOf?: (point: Point) => Pick<SeriesRefusedError, "reason" | "expected" | "found"> | undefined
+}
+
+/** What a series is called in the code. */
+export interface Series {
+  readonly metric: string
+  /** Names of nested dimensions are joined with a dot. */
+  readonly dimension: string
+  readonly kind: Metric.InstrumentKind
+  /** In UCUM notation. */
+  readonly unit: string | undefined
+}
+
+/** The name of a series, before it is put into the characters of a target. */
+export const seriesName = ({ dimension, metric }: Pick<Series, "metric" | "dimension">): string =>
+  `${metric}_${dimension}`
+
+/** One metric of one recorder, or of a roll-up; or what the runtime counts itself. */
+export interface Source {
+  /** Of a recorder with series of its own. */
+  readonly recorderId: string | undefined
+  /** Those of the recorder and its id, in the names of the target. */
+  readonly labels: Labels
+  /** What no other label may be. */
+  readonly labelKeys: ReadonlySet<string>
+  readonly epoch: number
+  /** Since when the values count, in Unix milliseconds. */
+  readonly startedAt: number
+  /** Unix milliseconds. */
+  readonly takenAt: number
+}
+
+/** One value of one series. */
+export interface Point {
+  readonly family: Family
+  readonly source: Source
+  /** Those of the dimension, as the metric names them. */
+  readonly labels: Labels
+  readonly value: Metric.Sample["value"]
+}
+
+/** What a target makes of a label of a dimension. */
+interface LabelName {
+  readonly name: string
+  /** What no other label may be. */
+  readonly key: string
+  /** Why it cannot be published, if it cannot. */
+  readonly conflict: string | undefined
+}
+
+/** All series of one name. */
+export class Family implements Series {
+  readonly metric: string
+  readonly dimension: string
+  readonly kind: Metric.InstrumentKind
+  readonly unit: string | undefined
+  /** As the target has it. */
+  readonly name: string
+  readonly description: string | undefined
+  /** Labels that the target needs for itself. */
+  readonly reserved: ReadonlyArray<string>
+  private readonly target: Target
+  private readonly labels = new Map<string, LabelName>()
+
+  constructor(series: Series, name: string, description: string | undefined, target: Target) {
+    this.metric = series.metric
+    this.dimension = series.dimension
+    this.kind = series.kind
+    this.unit = series.unit
+    this.name = name
+    this.description = description
+    this.reserved = target.reserved(series.kind)
+    this.target = target
+  }
+
+  /** How the target calls a label of the dimension. */
+  labelOf(label: string): string {
+    return this.label(label).name
+  }
+
+  label(label: string): LabelName {
+    const known = this.labels.get(label)
+    if (known !== undefined) return known
+    const name = this.target.labelOf(label)
+    const key = keyOf(this.target, name)
+    let conflict = this.reserved.includes(key) ? `${quoted(label)}, which the target needs` : undefined
+    for (const [other, named] of this.labels) {
+      if (named.key === key) conflict = `${quoted(other)} and ${quoted(label)}, both ${key}`
+    }
+    const found = { name, key, conflict }
+    this.labels.set(label, found)
+    return found
+  }
+}
+
+/** All labels of a point, in the names of the target. */
+export const labelsOf = ({ family, labels, source }: Point): Record<string, string> => {
+  const all: Record<string, string> = { ...source.labels }
+  for (const label of Object.keys(labels)) all[family.labelOf(label)] = labels[label]!
+  return all
+}
+
+/** What tells a series from the others of its exporter. */
+export const seriesKey = (point: Point): string => {
+  const labels = labelsOf(point)
+  return JSON.stringify([point.family.name, ...Object.keys(labels).toSorted().map((label) => [label, labels[label]])])
+}
+
+/** One reading of a runtime: which names are taken, and what was left out. */
+export class Collection {
+  /** What was left out: each reason once, by its message. */
+  readonly refused = new Map<string, SeriesRefusedError>()
+  private readonly leftOut = { name: 0, label: 0, duplicate: 0, value: 0, view: 0 } satisfies LeftOut
+  private readonly target: Target
+  private readonly visit: (point: Point) => void
+  /** By all the names that they take. */
+  private readonly families = new Map<string, Family>()
+
+  constructor(target: Target, visit: (point: Point) => void) {
+    this.target = target
+    this.visit = visit
+  }
+
+  /** Visits all points. Whoever runs it may rest after each step. */
+  *run(
+    captures: ReadonlyArray<RecorderCapture>,
+    stats: RuntimeStats,
+    { namespace, startedAt }: Pick<MetricsRuntimeService, "namespace" | "startedAt">,
+    time: number
+  ): Generator<void, void> {
+    const source: Source = {
+      recorderId: undefined,
+      labels: { [this.target.labelOf("runtime")]: namespace },
+      labelKeys: new Set(),
+      epoch: startedAt,
+      startedAt,
+      takenAt: time
+    }
+    // First, so that nobody else has their names.
+    const own = ownFigures.map(({ description, dimension, kind }) =>
+      this.claim({ metric: ownMetric, dimension, kind, unit: undefined }, description)
+    )
+    for (const capture of captures) yield* this.visitCapture(capture)
+    for (const [at, { label, read }] of ownFigures.entries()) {
+      const family = own[at]!
+      const shown = read(stats, this.leftOut)
+      if (family instanceof SeriesRefusedError) continue
+      if (typeof shown === "number") this.publish({ family, source, labels: {}, value: shown })
+      else {
+        for (const [of, value] of Object.entries(shown)) {
+          this.publish({ family, source, labels: { [label!]: of }, value })
+        }
+      }
+    }
+  }
+
+  private *visitCapture({ labels, metrics, recorderId, takenAt }: RecorderCapture): Generator<void, void> {
+    const isOwn = recorderId !== ""
+    const named: Record<string, string> = {}
+    const from = new Map<string, string>()
+    let conflict: string | undefined
+    for (
+      const [label, value] of [...Object.entries(labels), ...(isOwn ? [["recorder_id", recorderId] as const] : [])]
+    ) {
+      const name = this.target.labelOf(label)
+      const key = keyOf(this.target, name)
+      if (from.has(key)) conflict = `${quoted(from.get(key)!)} and ${quoted(label)} of the recorder, both ${key}`
+      from.set(key, label)
+      named[name] = value
+    }
+    const of = { recorderId: isOwn ? recorderId : undefined, labels: named, labelKeys: new Set(from.keys()), takenAt }
+    for (const { epoch, metric, startedAt, state } of metrics) {
+      const source = { ...of, epoch, startedAt }
+      yield* this.visitMetric(source, metric, state, conflict)
+    }
+  }
+
+  private *visitMetric(
+    source: Source,
+    metric: Metric.Any,
+    state: unknown,
+    conflict: string | undefined
+  ): Generator<void, void> {
+    const batches = samplesIn(metric, state, source.takenAt)
+    // A hand-written view may show the same labels twice.
+    const seen = metric.measures === undefined ? new Set<string>() : undefined
+    let last: Metric.Sample | undefined
+    let family: Family | SeriesRefusedError | undefined
+    for (;;) {
+      let next: IteratorResult<ReadonlyArray<Metric.Sample>, void>
+      try {
+        next = batches.next()
+      } catch (cause) {
+        return this.leave({
+          reason: "view",
+          series: `metric ${quoted(metric.name)}`,
+          expected: "a view that can be read",
+          found: describe(cause),
+          cause
+        })
+      }
+      if (next.done) return
+      for (const sample of next.value) {
+        if (sample.dimension !== last?.dimension || sample.kind !== last.kind) {
+          family = this.familyOf(metric, sample, source, conflict)
+          last = sample
+        }
+        if (family instanceof Family) this.visitSample(source, family, sample, seen)
+        else this.leave(family!)
+      }
+      yield
+    }
+  }
+
+  private visitSample(source: Source, family: Family, { labels, value }: Metric.Sample, seen?: Set<string>): void {
+    let texts: Record<string, string> | undefined
+    for (const label in labels) {
+      const { conflict, key } = family.label(label)
+      if (conflict !== undefined) return this.leaveLabel(family, conflict)
+      if (source.labelKeys.has(key)) {
+        return this.leaveLabel(family, `${quoted(label)} and a label of the recorder, both ${key}`)
+      }
+      if (typeof labels[label] === "string") continue
+      try {
+        texts ??= { ...labels }
+        texts[label] = labelOf(labels[label])
+      } catch (cause) {
+        const found = `${quoted(label)}: ${describe(labels[label])}`
+        return this.leave({
+          reason: "value",
+          series: described(family),
+          expected: "labels that are text",
+          found,
+          cause
+        })
+      }
+    }
+    if (family.kind === "counter" && !((value as number | bigint) >= 0)) {
+      const found = String(value)
+      return this.leave({ reason: "value", series: described(family), expected: "a counter of zero or more", found })
+    }
+    const point = { family, source, labels: texts ?? labels, value }
+    if (seen !== undefined && Object.keys(labels).length > 0) {
+      const key = seriesKey(point)
+      if (seen.has(key)) {
+        return this.leave({
+          reason: "duplicate",
+          series: described(family),
+          expected: "every combination of labels once",
+          found: `${JSON.stringify(point.labels)} again`
+        })
+      }
+      seen.add(key)
+    }
+    this.publish(point)
+  }
+
+  private publish(point: Point): void {
+    const refusal = this.target.refusalOf?.(point)
+    if (refusal === undefined) this.visit(point)
+    else this.leave({ ...refusal, series: described(point.family) })
+  }
+
+  /** The family of a sample that is the first of its dimension in its source. */
+  private familyOf(
+    { description, name }: Metric.Any,
+    { dimension, kind, unit }: Metric.Sample,
+    { labelKeys }: Source,
+    conflict: string | undefined
+  ): Family | SeriesRefusedError {
+    const family = this.claim({ metric: name, dimension, kind, unit }, description)
+    if (family instanceof SeriesRefusedError) return family
+    if (conflict !== undefined) return labelConflict(family, conflict)
+    const taken = family.reserved.find((key) => labelKeys.has(key))
+    return taken === undefined ? family : labelConflict(family, `${taken} of the recorder, which the target needs`)
+  }
+
+  /** The family of a series, which gets the names that it takes if they are free. */
+  private claim(series: Series, description: string | undefined): Family | SeriesRefusedError {
+    const name = this.target.nameOf(series)
+    const own = this.families.get(name)
+    if (own !== undefined && own.name === name && isSame(own, series)) return own
+    for (const taken of this.target.namesOf(name, series.kind)) {
+      const other = this.families.get(taken)
+      if (other !== undefined) {
+        return new SeriesRefusedError({
+          reason: "name",
+          series: described(series),
+          expected: `the name ${taken} for itself`,
+          found: `${described(other)} under it`
+        })
+      }
+    }
+    const family = new Family(series, name, description, this.target)
+    for (const taken of this.target.namesOf(name, series.kind)) this.families.set(taken, family)
+    return family
+  }
+
+  private leaveLabel(family: Family, found: string): void {
+    this.leave(labelConflict(family, found))
+  }
+
+  private leave(refusal: SeriesRefusedError | ConstructorParameters<typeof SeriesRefusedError>[0]): void {
+    const error = refusal instanceof SeriesRefusedError ? refusal : new SeriesRefusedError(refusal)
+    this.leftOut[error.reason]++
+    if (this.refused.size < maxRefused) this.refused.set(error.message, error)
+  }
+}
+
+/** How many refusals are told apart: a label of a hand-written view may have any value. */
+const maxRefused = 256
+
+const keyOf = ({ labelKey }: Target, name: string): string => labelKey === undefined ? name : labelKey(name)
+
+const quoted = (name: string): string => JSON.stringify(name)
+
+const described = ({ dimension, kind, metric }: Series): string =>
+  `${kind} ${quoted(dimension)} of metric ${quoted(metric)}`
+
+const isSame = (a: Series, b: Series): boolean =>
+  a.metric === b.metric && a.dimension === b.dimension && a.kind === b.kind && a.unit === b.unit
+
+const labelConflict = (series: Series, found: string): SeriesRefusedError =>
+  new SeriesRefusedError({
+    reason: "label",
+    series: described(series),
+    expected: "labels with names of their own",
+    found
+  })

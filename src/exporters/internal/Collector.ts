@@ -1,0 +1,82 @@
+import * as Clock from "effect/Clock"
+import * as Effect from "effect/Effect"
+import { sliceMs } from "../../internal/Dispatcher.ts"
+import { giveWay, now } from "../../internal/host.ts"
+import { MetricsRuntime, type MetricsRuntimeService, type RuntimeStats } from "../../Runtime.ts"
+import { Collection, type Point, type Target } from "./Collection.ts"
+import type { SeriesRefusedError } from "./SeriesRefusedError.ts"
+
+/** How many refusals are remembered in order to log them once. */
+const maxRemembered = 1_000
+
+const collectors = new WeakMap<MetricsRuntimeService, ReadonlyArray<Collector>>()
+
+/** Reads a runtime for one exporter, and logs once what it leaves out. */
+export class Collector {
+  /** What the last collection left out, each reason once. */
+  refused: ReadonlyArray<SeriesRefusedError> = []
+  private readonly runtime: MetricsRuntimeService
+  private readonly target: Target
+  private readonly logged = new Set<string>()
+
+  private constructor(runtime: MetricsRuntimeService, target: Target) {
+    this.runtime = runtime
+    this.target = target
+  }
+
+  /** A new one, for an exporter with a life of its own. */
+  static make(target: Target): Effect.Effect<Collector, never, MetricsRuntime> {
+    return MetricsRuntime.useSync((runtime) => new Collector(runtime, target))
+  }
+
+  /** The one of a runtime, for who reads from time to time: what is left out is logged once all the same. */
+  static of(target: Target): Effect.Effect<Collector, never, MetricsRuntime> {
+    return MetricsRuntime.useSync((runtime) => {
+      const known = collectors.get(runtime)?.find((collector) => collector.target === target)
+      if (known !== undefined) return known
+      const collector = new Collector(runtime, target)
+      collectors.set(runtime, [...collectors.get(runtime) ?? [], collector])
+      return collector
+    })
+  }
+
+  /** Calls back for every point, from one capture per recorder. Gives the event loop back every few milliseconds. */
+  each(visit: (point: Point) => void): Effect.Effect<void> {
+    return Effect.gen({ self: this }, function*() {
+      const { captures, stats } = this.runtime
+      const collection = new Collection(this.target, visit)
+      const steps = collection.run(yield* captures, yield* stats, this.runtime, yield* Clock.currentTimeMillis)
+      let until = now() + sliceMs
+      while (!steps.next().done) {
+        if (now() < until) continue
+        yield* giveWay
+        until = now() + sliceMs
+      }
+      yield* this.finish(collection)
+    })
+  }
+
+  /** The same at once, from `capturesUnsafe`; what it returns logs what was left out. */
+  eachUnsafe(visit: (point: Point) => void, stats: RuntimeStats, time: number): Effect.Effect<void> {
+    const collection = new Collection(this.target, visit)
+    const steps = collection.run(this.runtime.capturesUnsafe(), stats, this.runtime, time)
+    while (!steps.next().done);
+    return this.finish(collection)
+  }
+
+  /** All points. */
+  get points(): Effect.Effect<Array<Point>> {
+    return Effect.suspend(() => {
+      const points: Array<Point> = []
+      return Effect.as(this.each((point) => points.push(point)), points)
+    })
+  }
+
+  /** Notes what was left out. */
+  private finish({ refused }: Collection): Effect.Effect<void> {
+    this.refused = Array.from(refused.values())
+    const fresh = this.refused.filter(({ message }) => !this.logged.has(message) && this.logged.size < maxRemembered)
+    for (const { message } of fresh) this.logged.add(message)
+    return Effect.forEach(fresh, (error) => Effect.logError(error), { discard: true })
+  }
+}

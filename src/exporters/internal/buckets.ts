@@ -1,0 +1,55 @@
+import type { ExponentialValue } from "../../internal/dimension/ExponentialHistogram.ts"
+import type { HistogramValue } from "../../internal/dimension/Histogram.ts"
+
+/** How many buckets of an exponential histogram are shown where each costs a series of its own. */
+const maxExponential = 40
+
+/** The buckets of a distribution: their upper bounds, and how many values are not above each. */
+export interface Buckets {
+  /** Ascending. */
+  readonly bounds: ReadonlyArray<number>
+  readonly cumulative: ReadonlyArray<number>
+}
+
+/**
+ * The buckets of a distribution of either kind.
+ *
+ * Those of an exponential histogram are joined two by two until there are few
+ * enough. The bounds of a coarser scale are among those of a finer one, so the
+ * buckets that stay go on counting what they counted.
+ */
+export const bucketsOf = (value: HistogramValue | ExponentialValue): Buckets => {
+  const bounds: Array<number> = []
+  const cumulative: Array<number> = []
+  let count = 0
+  const add = (bound: number, more: number): void => {
+    bounds.push(bound)
+    cumulative.push(count += more)
+  }
+  if ("boundaries" in value) {
+    for (const [at, bound] of value.boundaries.entries()) add(bound, value.counts[at]!)
+    return { bounds, cumulative }
+  }
+  let { negative, positive, scale } = value
+  while (positive.counts.length + negative.counts.length > maxExponential) {
+    positive = halved(positive)
+    negative = halved(negative)
+    scale--
+  }
+  const boundAt = (index: number): number => 2 ** (index * 2 ** -scale)
+  for (let at = negative.counts.length - 1; at >= 0; at--) add(-boundAt(negative.offset + at), negative.counts[at]!)
+  if (value.zeroCount > 0 || negative.counts.length > 0) add(0, value.zeroCount)
+  for (const [at, more] of positive.counts.entries()) add(boundAt(positive.offset + at + 1), more)
+  return { bounds, cumulative }
+}
+
+/** The same values by buckets twice as wide. */
+export const halved = ({ counts, offset }: ExponentialValue["positive"]): ExponentialValue["positive"] => {
+  const first = offset >> 1
+  const wider: Array<number> = []
+  for (const [at, count] of counts.entries()) {
+    const to = ((offset + at) >> 1) - first
+    wider[to] = (wider[to] ?? 0) + count
+  }
+  return { offset: first, counts: wider }
+}
