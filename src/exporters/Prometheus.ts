@@ -79,6 +79,8 @@ export interface Options {
   readonly units?: "base" | "asIs" | undefined
 }
 
+const openMetricsType = "application/openmetrics-text"
+
 /**
  * The content types of the formats.
  *
@@ -87,7 +89,7 @@ export interface Options {
  */
 export const contentTypes: Readonly<Record<Format, string>> = {
   text: "text/plain; version=0.0.4; charset=utf-8",
-  openmetrics: "application/openmetrics-text; version=1.0.0; charset=utf-8"
+  openmetrics: `${openMetricsType}; version=1.0.0; charset=utf-8`
 }
 
 /**
@@ -110,17 +112,19 @@ export const contentTypes: Readonly<Record<Format, string>> = {
  * @since 0.1.0
  */
 export const negotiate = (accept: string | undefined): Format => {
-  let text = 0
-  let openmetrics = 0
+  /** How welcome a type is; where ranges overlap, the narrower one says. */
+  const qualities = new Map<string, number>()
   for (const member of (accept ?? "").toLowerCase().split(",")) {
     const [type = "", ...parameters] = member.split(";").map((part) => part.trim())
     const given = Object.fromEntries(parameters.map((parameter) => parameter.split("=", 2).map((part) => part.trim())))
+    const isKnown = type !== openMetricsType || given.version === undefined ||
+      /^"?(1\.0\.0|0\.0\.1)"?$/.test(given.version)
     const quality = given.q === undefined ? 1 : Number(given.q) || 0
-    if (type === "text/plain") text = Math.max(text, quality)
-    const isKnown = given.version === undefined || /^"?(1\.0\.0|0\.0\.1)"?$/.test(given.version)
-    if (type === "application/openmetrics-text" && isKnown) openmetrics = Math.max(openmetrics, quality)
+    if (isKnown) qualities.set(type, Math.max(quality, qualities.get(type) ?? 0))
   }
-  return openmetrics > 0 && openmetrics >= text ? "openmetrics" : "text"
+  const text = qualities.get("text/plain") ?? qualities.get("text/*") ?? qualities.get("*/*") ?? 0
+  const openMetrics = qualities.get(openMetricsType) ?? 0
+  return openMetrics > 0 && openMetrics >= text ? "openmetrics" : "text"
 }
 
 /**

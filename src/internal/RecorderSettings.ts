@@ -100,7 +100,12 @@ const capacityOf = (given: unknown, otherwise: number): number => {
 }
 
 /** Checks that an option is one of some values. */
-export const oneOf = <A extends string>(option: string, given: unknown, expected: ReadonlyArray<A>, otherwise: A): A => {
+export const oneOf = <A extends string>(
+  option: string,
+  given: unknown,
+  expected: ReadonlyArray<A>,
+  otherwise: A
+): A => {
   if (given === undefined) return otherwise
   if (expected.includes(given as A)) return given as A
   throw InvalidOptionError.of(option, given, `one of ${expected.map((value) => JSON.stringify(value)).join(", ")}`)

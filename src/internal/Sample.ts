@@ -5,7 +5,7 @@ import * as Predicate from "effect/Predicate"
 import type { ExponentialValue } from "./dimension/ExponentialHistogram.ts"
 import type { FieldsState } from "./dimension/Fields.ts"
 import type { HistogramValue } from "./dimension/Histogram.ts"
-import type { Labelled, Node, Struct } from "./dimension/Node.ts"
+import { hasLabels, type Leaf, type Node, type Struct } from "./dimension/Node.ts"
 import type { QuantilesValue } from "./dimension/Quantiles.ts"
 import { overflowKey, overflowLabels, type SeriesState } from "./dimension/Series.ts"
 import {
@@ -75,31 +75,64 @@ const batchSize = 128
  * than a batch is made at once.
  */
 export function* sampleBatches(root: Struct, state: FieldsState, time: number): Generator<ReadonlyArray<Sample>> {
-  let batch: Array<Sample> = []
+  const batch: Batch = { samples: [] }
   for (let at = 0; at < root.fields.length; at++) {
-    const field = root.fields[at]!
-    const shown = state[`f${at}`]
-    if (field._tag !== "Labelled") {
-      flattenNode(batch, root.names[at]!, field, shown, time, noLabels)
-      continue
-    }
-    const { index, size, values } = shown as SeriesState
-    const walk = index.walk(size)
-    while (
-      walk.some(
-        batchSize,
-        (labels, place) =>
-          flattenNode(batch, root.names[at]!, field.inner, values.get(place), time, labelled(field.names, labels))
-      )
-    ) {
-      yield batch
-      batch = []
-    }
-    flattenOther(batch, root.names[at]!, field, shown as SeriesState, time, noLabels)
+    yield* batchesOf(batch, root.names[at]!, root.fields[at]!, state[`f${at}`], time, noLabels)
   }
-  if (batch.length > 0) yield batch
+  if (batch.samples.length > 0) yield batch.samples
 }
 
+/** The samples that are to be handed out next. */
+interface Batch {
+  samples: Array<Sample>
+}
+
+function* taken(batch: Batch): Generator<ReadonlyArray<Sample>> {
+  if (batch.samples.length < batchSize) return
+  const { samples } = batch
+  batch.samples = []
+  yield samples
+}
+
+function* batchesOf(
+  batch: Batch,
+  dimension: string,
+  node: Node,
+  state: any,
+  time: number,
+  labels: Labels
+): Generator<ReadonlyArray<Sample>> {
+  if (!hasLabels(node)) {
+    flattenNode(batch.samples, dimension, node, state, time, labels)
+    return yield* taken(batch)
+  }
+  if (node._tag === "Struct") {
+    for (let at = 0; at < node.fields.length; at++) {
+      const field = node.fields[at]!
+      yield* batchesOf(batch, `${dimension}.${node.names[at]!}`, field, (state as FieldsState)[`f${at}`], time, labels)
+    }
+  } else if (node._tag === "Labelled") {
+    const { index, other, size, values } = state as SeriesState
+    const { inner, names } = node
+    const walk = index.walk(size)
+    if (hasLabels(inner)) {
+      let own = noLabels
+      let shown: unknown
+      const next = (found: ReadonlyArray<string>, place: number) => {
+        own = join(labels, labelled(names, found))
+        shown = values.get(place)
+      }
+      while (walk.some(1, next)) yield* batchesOf(batch, dimension, inner, shown, time, own)
+    } else {
+      const next = (found: ReadonlyArray<string>, place: number) =>
+        flattenNode(batch.samples, dimension, inner, values.get(place), time, join(labels, labelled(names, found)))
+      while (walk.some(batchSize, next)) yield* taken(batch)
+    }
+    if (other !== undefined) yield* batchesOf(batch, dimension, inner, other, time, join(labels, overflowLabels))
+  }
+}
+
+/** The samples of a dimension without labels. */
 const flattenNode = (
   samples: Array<Sample>,
   dimension: string,
@@ -108,33 +141,14 @@ const flattenNode = (
   time: number,
   labels: Labels
 ): void => {
-  switch (node._tag) {
-    case "Leaf":
-      return flatten(samples, dimension, node.instrument, node.view(state, time), labels)
-    case "Struct":
-      for (let at = 0; at < node.fields.length; at++) {
-        const field = node.fields[at]!
-        flattenNode(samples, `${dimension}.${node.names[at]!}`, field, (state as FieldsState)[`f${at}`], time, labels)
-      }
-      return
-    case "Labelled":
-      ;(state as SeriesState).forEach((values, inner) =>
-        flattenNode(samples, dimension, node.inner, inner, time, join(labels, labelled(node.names, values)))
-      )
-      return flattenOther(samples, dimension, node, state, time, labels)
+  if (node._tag === "Struct") {
+    for (let at = 0; at < node.fields.length; at++) {
+      const field = node.fields[at]!
+      flattenNode(samples, `${dimension}.${node.names[at]!}`, field, (state as FieldsState)[`f${at}`], time, labels)
+    }
+  } else {
+    flatten(samples, dimension, node.instrument, (node as Leaf).view(state, time), labels)
   }
-}
-
-/** The series of the overflow. */
-const flattenOther = (
-  samples: Array<Sample>,
-  dimension: string,
-  { inner }: Labelled,
-  { other }: SeriesState,
-  time: number,
-  labels: Labels
-): void => {
-  if (other !== undefined) flattenNode(samples, dimension, inner, other, time, join(labels, overflowLabels))
 }
 
 const labelled = (names: ReadonlyArray<string>, values: ReadonlyArray<string>): Labels => {

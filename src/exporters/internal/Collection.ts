@@ -1,7 +1,7 @@
 /** What exporters publish: the series of a runtime, in the names of a target. */
 import { describe } from "../../internal/describe.ts"
 import { labelOf } from "../../internal/dimension/Node.ts"
-import { samplesIn } from "../../internal/samplesIn.ts"
+import { samplesIn, shownRoot } from "../../internal/samplesIn.ts"
 import type * as Metric from "../../Metric.ts"
 import type { RecorderCapture } from "../../Recorder.ts"
 import type { MetricsRuntimeService, RuntimeStats } from "../../Runtime.ts"
@@ -84,10 +84,12 @@ export class Family implements Series {
   readonly description: string | undefined
   /** Labels that the target needs for itself. */
   readonly reserved: ReadonlyArray<string>
+  /** Whether it is what the runtime says about itself. */
+  readonly isOwn: boolean
   private readonly target: Target
   private readonly labels = new Map<string, LabelName>()
 
-  constructor(series: Series, name: string, description: string | undefined, target: Target) {
+  constructor(series: Series, name: string, description: string | undefined, target: Target, isOwn = false) {
     this.metric = series.metric
     this.dimension = series.dimension
     this.kind = series.kind
@@ -95,6 +97,7 @@ export class Family implements Series {
     this.name = name
     this.description = description
     this.reserved = target.reserved(series.kind)
+    this.isOwn = isOwn
     this.target = target
   }
 
@@ -140,6 +143,8 @@ export class Collection {
   private readonly visit: (point: Point) => void
   /** By all the names that they take. */
   private readonly families = new Map<string, Family>()
+  /** The labels of the captures. */
+  private readonly labelSets = new Set<string>()
 
   constructor(target: Target, visit: (point: Point) => void) {
     this.target = target
@@ -163,7 +168,7 @@ export class Collection {
     }
     // First, so that nobody else has their names.
     const own = ownFigures.map(({ description, dimension, kind }) =>
-      this.claim({ metric: ownMetric, dimension, kind, unit: undefined }, description)
+      this.claim({ metric: ownMetric, dimension, kind, unit: undefined }, description, true)
     )
     for (const capture of captures) yield* this.visitCapture(capture)
     for (const [at, { label, read }] of ownFigures.entries()) {
@@ -193,6 +198,10 @@ export class Collection {
       from.set(key, label)
       named[name] = value
     }
+    if (!isOwn && from.has("recorder_id")) conflict = `"recorder_id" of the roll-up, which tells recorders apart`
+    const labelSet = JSON.stringify(Object.entries(named).toSorted())
+    if (this.labelSets.has(labelSet)) conflict ??= `the labels ${labelSet} of another recorder`
+    this.labelSets.add(labelSet)
     const of = { recorderId: isOwn ? recorderId : undefined, labels: named, labelKeys: new Set(from.keys()), takenAt }
     for (const { epoch, metric, startedAt, state } of metrics) {
       const source = { ...of, epoch, startedAt }
@@ -207,10 +216,9 @@ export class Collection {
     conflict: string | undefined
   ): Generator<void, void> {
     const batches = samplesIn(metric, state, source.takenAt)
-    // A hand-written view may show the same labels twice.
-    const seen = metric.measures === undefined ? new Set<string>() : undefined
-    let last: Metric.Sample | undefined
-    let family: Family | SeriesRefusedError | undefined
+    // A hand-written view may show a series twice.
+    const seen = shownRoot(metric) === undefined ? new Set<string>() : undefined
+    const families = new Map<string, readonly [kind: Metric.InstrumentKind, Family | SeriesRefusedError]>()
     for (;;) {
       let next: IteratorResult<ReadonlyArray<Metric.Sample>, void>
       try {
@@ -226,12 +234,14 @@ export class Collection {
       }
       if (next.done) return
       for (const sample of next.value) {
-        if (sample.dimension !== last?.dimension || sample.kind !== last.kind) {
-          family = this.familyOf(metric, sample, source, conflict)
-          last = sample
+        let known = families.get(sample.dimension)
+        if (known?.[0] !== sample.kind) {
+          known = [sample.kind, this.familyOf(metric, sample, source, conflict)]
+          families.set(sample.dimension, known)
         }
+        const family = known[1]
         if (family instanceof Family) this.visitSample(source, family, sample, seen)
-        else this.leave(family!)
+        else this.leave(family)
       }
       yield
     }
@@ -265,7 +275,7 @@ export class Collection {
       return this.leave({ reason: "value", series: described(family), expected: "a counter of zero or more", found })
     }
     const point = { family, source, labels: texts ?? labels, value }
-    if (seen !== undefined && Object.keys(labels).length > 0) {
+    if (seen !== undefined) {
       const key = seriesKey(point)
       if (seen.has(key)) {
         return this.leave({
@@ -301,10 +311,10 @@ export class Collection {
   }
 
   /** The family of a series, which gets the names that it takes if they are free. */
-  private claim(series: Series, description: string | undefined): Family | SeriesRefusedError {
+  private claim(series: Series, description: string | undefined, isOwn = false): Family | SeriesRefusedError {
     const name = this.target.nameOf(series)
-    const own = this.families.get(name)
-    if (own !== undefined && own.name === name && isSame(own, series)) return own
+    const known = this.families.get(name)
+    if (known?.name === name && known.isOwn === isOwn && isSame(known, series)) return known
     for (const taken of this.target.namesOf(name, series.kind)) {
       const other = this.families.get(taken)
       if (other !== undefined) {
@@ -316,7 +326,7 @@ export class Collection {
         })
       }
     }
-    const family = new Family(series, name, description, this.target)
+    const family = new Family(series, name, description, this.target, isOwn)
     for (const taken of this.target.namesOf(name, series.kind)) this.families.set(taken, family)
     return family
   }

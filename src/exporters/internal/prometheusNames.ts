@@ -74,7 +74,8 @@ export const unitOf = (code: string | undefined): Unit | undefined => {
 const quantityOf = (code: string): Unit | undefined => {
   const known = units.get(code)
   if (known !== undefined) return known
-  const squared = code.endsWith("2") ? units.get(code.slice(0, -1)) : undefined
+  const [, base] = /^\(?([^()]+)\)?2$/.exec(code) ?? []
+  const squared = base === undefined ? undefined : units.get(base)
   if (squared !== undefined) {
     const { aliases, per, suffix, times } = squared
     return { suffix: `${suffix}_squared`, times: times ** 2, per: per ** 2, aliases }

@@ -110,13 +110,13 @@ class FamilyText {
     const prefix = labels === "" ? "" : `${labels},`
     let text = ""
     for (const [at, bound] of bounds.entries()) {
+      const le = this.number(bound)
       // The last bucket has all values, with or without a bound of its own.
-      if (bound === Infinity) continue
-      text += `${name}_bucket{${prefix}le="${this.number(bound)}"} ${cumulative[at]!}\n`
+      if (le !== "+Inf") text += `${name}_bucket{${prefix}le="${le}"} ${cumulative[at]!}\n`
     }
     text += `${name}_bucket{${prefix}le="+Inf"} ${value.count}\n`
     // OpenMetrics has no sum where values may be negative, because it may fall.
-    if (this.isOpen && bounds.length > 0 && bounds[0]! < 0) return text
+    if (this.isOpen && (bounds[0]! < 0 || !(value.sum >= 0))) return text
     return `${text}${name}_sum${of} ${this.number(value.sum)}\n${name}_count${of} ${value.count}\n`
   }
 
@@ -131,7 +131,8 @@ class FamilyText {
     for (const [quantile, value] of Object.entries(quantiles)) {
       if (value !== undefined) text += `${name}{${prefix}quantile="${quantile}"} ${this.number(value)}\n`
     }
-    return `${text}${name}_sum${of} ${this.number(sum)}\n${name}_count${of} ${count}\n`
+    if (!this.isOpen || sum >= 0) text += `${name}_sum${of} ${this.number(sum)}\n`
+    return `${text}${name}_count${of} ${count}\n`
   }
 
   /** A number in the unit of Prometheus. Divided where that is exact and a product would not be. */

@@ -173,5 +173,6 @@ export const seriesIn = (node: Node, state: any): number => {
   }
 }
 
-const hasLabels = (node: Node): boolean =>
+/** Whether a dimension has a series for each value of some label. */
+export const hasLabels = (node: Node): boolean =>
   node._tag === "Labelled" || (node._tag === "Struct" && node.fields.some(hasLabels))
