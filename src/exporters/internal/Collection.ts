@@ -195,11 +195,13 @@ export class Collection {
       const name = this.target.labelOf(label)
       const key = keyOf(this.target, name)
       if (from.has(key)) conflict = `${quoted(from.get(key)!)} and ${quoted(label)} of the recorder, both ${key}`
+      if (!isText(value)) conflict = `${quoted(label)} of the recorder, which is not well-formed text`
       from.set(key, label)
       named[name] = value
     }
     if (!isOwn && from.has("recorder_id")) conflict = `"recorder_id" of the roll-up, which tells recorders apart`
-    const labelSet = JSON.stringify(Object.entries(named).toSorted())
+    // To Prometheus, an empty label is none.
+    const labelSet = JSON.stringify(Object.entries(named).filter(([, value]) => value !== "").toSorted())
     if (this.labelSets.has(labelSet)) conflict ??= `the labels ${labelSet} of another recorder`
     this.labelSets.add(labelSet)
     const of = { recorderId: isOwn ? recorderId : undefined, labels: named, labelKeys: new Set(from.keys()), takenAt }
@@ -255,10 +257,10 @@ export class Collection {
       if (source.labelKeys.has(key)) {
         return this.leaveLabel(family, `${quoted(label)} and a label of the recorder, both ${key}`)
       }
-      if (typeof labels[label] === "string") continue
+      if (isText(labels[label])) continue
       try {
         texts ??= { ...labels }
-        texts[label] = labelOf(labels[label])
+        texts[label] = wellFormed(labelOf(labels[label]))
       } catch (cause) {
         const found = `${quoted(label)}: ${describe(labels[label])}`
         return this.leave({
@@ -340,6 +342,15 @@ export class Collection {
     this.leftOut[error.reason]++
     if (this.refused.size < maxRefused) this.refused.set(error.message, error)
   }
+}
+
+/** Half a character would not arrive as it was sent. */
+const isText = (value: unknown): value is string =>
+  typeof value === "string" && (value as string & { readonly isWellFormed: () => boolean }).isWellFormed()
+
+const wellFormed = (text: string): string => {
+  if (isText(text)) return text
+  throw new TypeError("Expected well-formed text, found half a character")
 }
 
 /** How many refusals are told apart: a label of a hand-written view may have any value. */

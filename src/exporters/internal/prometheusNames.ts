@@ -80,7 +80,7 @@ const quantityOf = (code: string): Unit | undefined => {
     const { aliases, per, suffix, times } = squared
     return { suffix: `${suffix}_squared`, times: times ** 2, per: per ** 2, aliases }
   }
-  const suffix = code.replace(/[^a-zA-Z0-9]/g, "")
+  const suffix = code.replace(/[^a-zA-Z0-9]/g, "").toLowerCase()
   return suffix === "" || suffix === "1" ? undefined : { suffix, times: 1, per: 1, aliases: [code, suffix] }
 }
 

@@ -75,7 +75,7 @@ class FamilyText {
     this.times = base?.times ?? 1
     this.per = base?.per ?? 1
     const named = this.isOpen ? this.base : name
-    const help = description ?? `${metric}: ${dimension}`
+    const help = description?.trim() || `${metric}: ${dimension}`
     this.bytes.add(`# HELP ${named} ${this.isOpen ? escaped(help) : escapedHelp(help)}\n`)
     this.bytes.add(`# TYPE ${named} ${types[kind]}\n`)
     if (this.isOpen && base !== undefined && named.endsWith(`_${base.suffix}`)) {
@@ -115,8 +115,6 @@ class FamilyText {
       if (le !== "+Inf") text += `${name}_bucket{${prefix}le="${le}"} ${cumulative[at]!}\n`
     }
     text += `${name}_bucket{${prefix}le="+Inf"} ${value.count}\n`
-    // OpenMetrics has no sum where values may be negative, because it may fall.
-    if (this.isOpen && (bounds[0]! < 0 || !(value.sum >= 0))) return text
     return `${text}${name}_sum${of} ${this.number(value.sum)}\n${name}_count${of} ${value.count}\n`
   }
 
@@ -131,8 +129,7 @@ class FamilyText {
     for (const [quantile, value] of Object.entries(quantiles)) {
       if (value !== undefined) text += `${name}{${prefix}quantile="${quantile}"} ${this.number(value)}\n`
     }
-    if (!this.isOpen || sum >= 0) text += `${name}_sum${of} ${this.number(sum)}\n`
-    return `${text}${name}_count${of} ${count}\n`
+    return `${text}${name}_sum${of} ${this.number(sum)}\n${name}_count${of} ${count}\n`
   }
 
   /** A number in the unit of Prometheus. Divided where that is exact and a product would not be. */
