@@ -46,9 +46,10 @@ import * as HttpServerResponse from "effect/http/HttpServerResponse"
 import * as Layer from "effect/Layer"
 import * as Stream from "effect/Stream"
 import { oneOf } from "../internal/RecorderSettings.ts"
-import type { InvalidOptionError } from "../Recorder.ts"
+import { InvalidOptionError } from "../Recorder.ts"
 import type { MetricsRuntime } from "../Runtime.ts"
 import { Collector } from "./internal/Collector.ts"
+import { checked } from "./internal/exporterOptions.ts"
 import { prometheusTargets } from "./internal/prometheusNames.ts"
 import { Exposition } from "./internal/prometheusText.ts"
 import type { SeriesRefusedError } from "./internal/SeriesRefusedError.ts"
@@ -152,10 +153,7 @@ export const format = (
   } = {}
 ): Effect.Effect<string, InvalidOptionError, MetricsRuntime> =>
   Effect.gen(function*() {
-    const format = yield* Effect.try({
-      try: () => oneOf("format", options.format, ["text", "openmetrics"], "text"),
-      catch: (error) => error as InvalidOptionError
-    })
+    const format = yield* checked(() => oneOf<Format>("format", options.format, ["text", "openmetrics"], "text"))
     const pieces = yield* render(yield* collectorOf(options), format, options)
     const decoder = new TextDecoder()
     let text = ""
@@ -251,6 +249,7 @@ export const layer = (
   Layer.effectDiscard(Effect.gen(function*() {
     const router = yield* HttpRouter.HttpRouter
     const platform = yield* HttpPlatform
+    const path = yield* checked(() => pathOf(options.path))
     const collector = yield* collectorOf(options)
     const scrape = Effect.gen(function*() {
       const { headers } = yield* HttpServerRequest
@@ -263,7 +262,7 @@ export const layer = (
     })
     yield* router.add(
       "GET",
-      options.path ?? "/metrics",
+      path,
       scrape.pipe(
         HttpMiddleware.compression({ algorithms: ["gzip"], compressible: () => true }),
         Effect.provideService(HttpPlatform, platform)
@@ -275,12 +274,15 @@ export const layer = (
 // internals
 // -----------------------------------------------------------------------------
 
+const pathOf = (given: unknown): HttpRouter.PathInput => {
+  if (given === undefined) return "/metrics"
+  if (given === "*" || (typeof given === "string" && given.startsWith("/"))) return given as HttpRouter.PathInput
+  throw InvalidOptionError.of("path", given, `a path that begins with "/"`)
+}
+
 const collectorOf = ({ units }: Options): Effect.Effect<Collector, InvalidOptionError, MetricsRuntime> =>
   Effect.flatMap(
-    Effect.try({
-      try: () => prometheusTargets[oneOf("units", units, ["base", "asIs"], "base")],
-      catch: (error) => error as InvalidOptionError
-    }),
+    checked(() => prometheusTargets[oneOf("units", units, ["base", "asIs"], "base")]),
     (target) => Collector.of(target)
   )
 

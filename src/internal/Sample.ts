@@ -129,6 +129,7 @@ function* batchesOf(
       while (walk.some(batchSize, next)) yield* taken(batch)
     }
     if (other !== undefined) yield* batchesOf(batch, dimension, inner, other, time, join(labels, overflowLabels))
+    yield* taken(batch)
   }
 }
 
