@@ -298,6 +298,15 @@ describe("Metric.make", () => {
       "Invalid metric \"m\": expected every dimension to have a name of its own, found \"a.b\""
     )
   })
+
+  it("refuses a view that holds itself", () => {
+    const a: Record<string, unknown> = { b: 1 }
+    a.itself = a
+    assert.strictEqual(
+      make({ initial: { a } }),
+      "Invalid metric \"m\": expected a view that does not hold itself, found \"a.itself\""
+    )
+  })
 })
 
 describe("combinators", () => {

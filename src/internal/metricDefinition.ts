@@ -102,13 +102,16 @@ const checkPaths = <A>(
   record: Readonly<Record<string, A>>,
   inner: (entry: A) => Readonly<Record<string, A>> | undefined,
   prefix = "",
-  seen = new Set<string>()
+  seen = new Set<string>(),
+  around: ReadonlyArray<Readonly<Record<string, A>>> = [record]
 ): void => {
   for (const [key, entry] of Object.entries(record)) {
     const path = `${prefix}${key}`
     if (seen.has(path)) throw InvalidMetricError.of(name, path, "every dimension to have a name of its own")
     seen.add(path)
     const nested = inner(entry)
-    if (nested !== undefined) checkPaths(name, nested, inner, `${path}.`, seen)
+    if (nested === undefined) continue
+    if (around.includes(nested)) throw InvalidMetricError.of(name, path, "a view that does not hold itself")
+    checkPaths(name, nested, inner, `${path}.`, seen, [...around, nested])
   }
 }
