@@ -48,7 +48,12 @@ const benchmarks: ReadonlyArray<Benchmark> = [
   { name: "seriesMemory", args: ["40"] },
   { name: "seriesMemory", args: ["2000"] },
   { name: "samples" },
-  { name: "rollup" }
+  { name: "rollup" },
+  { name: "exposition" },
+  { name: "scrape", args: ["many"] },
+  { name: "scrape", args: ["one"] },
+  { name: "bridge" },
+  { name: "service" }
 ]
 
 const rounds = 7

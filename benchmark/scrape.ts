@@ -46,6 +46,7 @@ const scraper = new Worker(
 const scrape = (): Promise<number> =>
   new Promise((resolve) => {
     scraper.once("message", resolve)
+    // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a thread, not a window
     scraper.postMessage(url)
   })
 

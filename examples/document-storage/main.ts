@@ -1,10 +1,13 @@
 import { NodeRuntime, NodeServices } from "@effect/platform-node"
-import { Config, Console, Effect, FileSystem, Layer, Logger, Option, Path, Runtime, Stdio, Stream } from "effect"
-import { Argument, CliConfig, CliError, CliOutput, Command, Flag, GlobalFlag } from "effect/cli"
+import { Console, Effect, FileSystem, Option, Path, Stdio, Stream } from "effect"
+import { Argument, CliError, Command, Flag } from "effect/cli"
+import * as CommandLine from "../CommandLine.ts"
 import * as DocumentStorage from "./DocumentStorage.ts"
 import * as DocumentStorageMetrics from "./DocumentStorageMetrics.ts"
 import * as Folder from "./Folder.ts"
 import * as Report from "./Report.ts"
+
+const name = "document-storage"
 
 /** The folders to store, and where the names of their documents begin. */
 const sourcesOf = Effect.fnUntraced(function*(directory: Option.Option<string>) {
@@ -54,7 +57,7 @@ const storeDocuments = Effect.fnUntraced(function*(options: {
 })
 
 const command = Command.make(
-  "document-storage",
+  name,
   {
     directory: Argument.String("DIR").pipe(
       Argument.withDescription("The folder whose files are stored; this repository's docs and src unless given"),
@@ -91,29 +94,8 @@ const program = Command.run(command, { version: "0.1.0" }).pipe(
   )
 )
 
-const line = (error: CliError.CliError) => `document-storage: ${error.message}`
-
-/** Says what is wrong with a `METRICS_*` variable; `runMain` does not say it again. */
-const reportConfigError = (error: Config.ConfigError) =>
-  Effect.andThen(
-    Console.error(`document-storage: ${error.cause.message.replace(/\s+/g, " ")}`),
-    Effect.fail(Object.assign(error, { [Runtime.errorReported]: false }))
-  )
-
-const Output = Layer.mergeAll(
-  CliConfig.layer({ builtIns: [GlobalFlag.Help] }),
-  CliOutput.layer({ ...CliOutput.defaultFormatter(), formatError: line }),
-  CliOutput.layerPresenter({
-    present: (event) =>
-      event._tag === "InvalidInvocation"
-        ? Console.error(`document-storage: ${event.errors.map((error) => error.message).join("; ")}`)
-        : CliOutput.defaultPresenter.present(event)
-  }),
-  Layer.succeed(Logger.LogToStderr, true)
-)
-
 program.pipe(
-  Effect.provide([DocumentStorageMetrics.layer, NodeServices.layer, Output]),
-  Effect.catchTag("ConfigError", reportConfigError),
+  Effect.provide([DocumentStorageMetrics.layer, NodeServices.layer, CommandLine.layer(name)]),
+  Effect.catchTag("ConfigError", CommandLine.reportConfigError(name)),
   NodeRuntime.runMain
 )
