@@ -277,7 +277,7 @@ export const layer = (
 const pathOf = (given: unknown): HttpRouter.PathInput => {
   if (given === undefined) return "/metrics"
   if (given === "*" || (typeof given === "string" && given.startsWith("/"))) return given as HttpRouter.PathInput
-  throw InvalidOptionError.of("path", given, `a path that begins with "/"`)
+  throw InvalidOptionError.of("path", given, "a path that begins with /")
 }
 
 const collectorOf = ({ units }: Options): Effect.Effect<Collector, InvalidOptionError, MetricsRuntime> =>

@@ -3,6 +3,7 @@ import * as Effect from "effect/Effect"
 import * as Predicate from "effect/Predicate"
 import type * as Scope from "effect/Scope"
 import type { Options } from "../Recorder.ts"
+import { longestTimer } from "./host.ts"
 import { InvalidOptionError } from "./InvalidOptionError.ts"
 
 /**
@@ -22,9 +23,6 @@ export interface RecorderSettings extends Pick<Options<Scope.Scope>, "onStarting
 }
 
 const isEffect: (u: unknown) => boolean = Effect.isEffect
-
-/** Timers of the host are not longer than this, in milliseconds. */
-export const longestTimer = 2 ** 31 - 1
 
 const standard: RecorderSettings = {
   namespace: undefined,

@@ -2,7 +2,7 @@ import * as Config from "effect/Config"
 import * as Duration from "effect/Duration"
 import * as Schema from "effect/Schema"
 import type { Options } from "../Runtime.ts"
-import { longestTimer } from "./RecorderSettings.ts"
+import { longestTimer } from "./host.ts"
 
 const durationUpTo = (most: number) =>
   Schema.DurationFromString.check(

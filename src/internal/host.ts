@@ -32,6 +32,16 @@ export const immediate = makeImmediate(globalThis)
 /** Lets pending I/O of the host happen. */
 export const giveWay = Effect.callback<void>((resume) => immediate(() => resume(Effect.void)))
 
+/** The longest delay that hosts know, in milliseconds. */
+export const longestTimer = 2 ** 31 - 1
+
+/** Waits by the clock of the host, which no `TestClock` stands still for. */
+export const pause = (millis: number): Effect.Effect<void> =>
+  millis > longestTimer ? Effect.never : Effect.callback((resume) => {
+    const timer = setTimeout(() => resume(Effect.void), millis)
+    return Effect.sync(() => clearTimeout(timer))
+  })
+
 /** Wall time that no `TestClock` stands still for: it bounds how long the event loop is held. */
 export const now = (): number => performance.now()
 

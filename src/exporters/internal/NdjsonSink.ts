@@ -8,6 +8,7 @@ import type * as Scope from "effect/Scope"
 import type * as Sink from "effect/Sink"
 import * as Stream from "effect/Stream"
 import { describe } from "../../internal/describe.ts"
+import { within } from "./within.ts"
 
 /**
  * The sink of a layer has failed: nothing more is written to it. Everything else
@@ -63,7 +64,7 @@ export const writeInto = <E, R>(
       Effect.gen(function*() {
         if (writing.pollUnsafe() !== undefined) return
         const ending = yield* Effect.forkDetach(Effect.interruptible(lines.end))
-        const exit = yield* Effect.timeoutOption(Effect.interruptible(Fiber.await(writing)), shutdownTimeout)
+        const exit = yield* within(shutdownTimeout)(Effect.interruptible(Fiber.await(writing)))
         if (Option.isSome(exit)) return
         yield* Effect.logWarning(`The last ${lines.of} could not be written in time`)
         yield* Effect.forkDetach(Fiber.interruptAll([ending, writing]))

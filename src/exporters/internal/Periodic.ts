@@ -3,6 +3,7 @@ import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import type * as Scope from "effect/Scope"
+import { within } from "./within.ts"
 
 /**
  * Runs an export on an interval, never two at a time, and a last time when the
@@ -34,7 +35,7 @@ export const periodically = ({ interval, run, shutdownTimeout }: {
       Effect.suspend(() => running === undefined ? Effect.void : Fiber.await(running)).pipe(
         Effect.andThen(runOnce),
         Effect.interruptible,
-        Effect.timeoutOption(shutdownTimeout),
+        within(shutdownTimeout),
         Effect.andThen(
           Effect.suspend(() => running === undefined ? Effect.void : Effect.forkDetach(Fiber.interrupt(running)))
         )

@@ -1,6 +1,7 @@
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import type { DatagramSocketError } from "effect/socket/DatagramSocket"
+import { pause } from "../../internal/host.ts"
 import { MetricsRuntime } from "../../Runtime.ts"
 import { Baseline } from "./Baseline.ts"
 import { Collector } from "./Collector.ts"
@@ -22,12 +23,6 @@ export interface ExporterSettings extends Format {
 const burst = 40_000
 const overhead = 1_000
 const pauseMs = 5
-
-/** By the host's clock: the server needs the time, and it has no `TestClock`. */
-const pause = Effect.callback<void>((resume) => {
-  const timer = setTimeout(() => resume(Effect.void), pauseMs)
-  return Effect.sync(() => clearTimeout(timer))
-})
 
 /** Sends what came since it last did. */
 export class StatsDExporter {
@@ -128,7 +123,8 @@ export class StatsDExporter {
         this.waiting.shift()
         sent += packet.length + overhead
         if (sent < burst) continue
-        yield* pause
+        // By the host's clock: the server needs the time, and it has no `TestClock`.
+        yield* pause(pauseMs)
         sent = 0
       }
     })
