@@ -113,7 +113,8 @@ export interface Options extends FormatOptions {
  * **Gotchas**
  *
  * The last table comes in the middle of an interval: its bars of counters are
- * lower.
+ * lower. It shows recorders that are below the layer; one beside it, of
+ * `Runtime.layerRecorder`, is gone by then.
  *
  * **Example** (Once a minute)
  *

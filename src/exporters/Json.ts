@@ -221,6 +221,11 @@ export const changes: Stream.Stream<string, never, MetricsRuntime> = Stream.unwr
  * {@link SinkFailedError} is logged, and the layer is at rest from then on. The
  * program never fails by it.
  *
+ * **Gotchas**
+ *
+ * The last captures are of recorders that are below the layer. One beside it, of
+ * `Runtime.layerRecorder`, is gone by then.
+ *
  * **Example** (To standard output, once, at the end)
  *
  * ```ts

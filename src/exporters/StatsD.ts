@@ -158,8 +158,9 @@ export interface Options {
  * UDP acknowledges nothing: what the network or a busy server loses is lost. So
  * that a server can keep up, a large export takes time, for 5 MB about a second.
  *
- * What a recorder has counted goes out while it is there. For recorders that come
- * and go within an interval use `export: "rollup"`.
+ * What a recorder has counted goes out while it is there: put the layer above
+ * `Runtime.layerRecorder`, not beside it. For recorders that come and go within an
+ * interval use `export: "rollup"`.
  *
  * Several processes that send one gauge overwrite it: give their recorders a label
  * that tells them apart.
