@@ -655,6 +655,89 @@ describe("reading a runtime", () => {
         assert.deepInclude(annotations, { "metrics.runtime": "shop", "metrics.recorder": "a" })
       }
     }))
+
+  it.effect("says since when the statistics count", () =>
+    Effect.gen(function*() {
+      yield* TestClock.setTime(5_000)
+      const runtime = yield* Runtime.make()
+      yield* TestClock.setTime(9_000)
+      yield* runtime.createRecorder("a")
+      assert.strictEqual(runtime.startedAt, 5_000)
+      const program = Effect.map(Runtime.MetricsRuntime, ({ startedAt }) => startedAt)
+      assert.strictEqual(yield* Effect.provide(program, Runtime.layer()), 9_000)
+    }))
+
+  it.effect("at once gives the same captures, with all that was accepted, and waits for nobody", () =>
+    Effect.gen(function*() {
+      const runtime = yield* Runtime.make({ linger: "1 hour", capacity: 100_000 })
+      const Sums = Metric.fromDimensions("cache.sums", [Hit], (d) => ({ total: d.count(), sum: d.sum((e) => e.n) }))
+      const ids = ["own", "__proto__", "part", "other part"]
+      for (const id of ids) {
+        const recorder = yield* runtime.createRecorder(id, {
+          metrics: [Sums],
+          ...(id.endsWith("part") ? { export: "rollup" } : {})
+        })
+        emitAll(recorder, hits(1, 50_000))
+      }
+      const shown = (captures: ReadonlyArray<Recorder.RecorderCapture>) =>
+        captures.map(({ metrics, ...capture }) => ({
+          ...capture,
+          metrics: metrics.map(({ metric, state, ...rest }) => ({ ...rest, shown: Metric.snapshot(metric, state) }))
+        }))
+      const captures = shown(runtime.capturesUnsafe())
+      assert.deepStrictEqual(
+        captures.map(({ metrics, offset, recorderId }) => [recorderId, offset, metrics[0]!.shown.dimensions]),
+        [["own", 50_000], ["__proto__", 50_000], ["", 100_000]].map(([id, total]) => [
+          id,
+          total,
+          { total, sum: total as number * 25_000.5 }
+        ])
+      )
+      assert.deepStrictEqual(captures, shown(yield* runtime.captures))
+      yield* runtime.removeRecorder("own")
+      assert.deepStrictEqual(runtime.capturesUnsafe().map(({ recorderId }) => recorderId), ["__proto__", ""])
+      yield* runtime.shutdown
+      assert.deepStrictEqual(shown(runtime.capturesUnsafe()), shown(yield* runtime.captures))
+    }))
+
+  it.effect("at once reads the recorder underneath a custom one", () =>
+    Effect.gen(function*() {
+      const runtime = yield* Runtime.make({ linger: "1 hour" })
+      const recorder = yield* runtime.createRecorder("a", {
+        metrics: [Hits],
+        wrap: (base) =>
+          Effect.succeed(
+            Recorder.decorate(base, { capture: Effect.map(base.capture, (capture) => ({ ...capture, offset: -1 })) })
+          )
+      })
+      emitAll(recorder, hits(1, 3))
+      assert.deepStrictEqual((yield* runtime.captures).map(({ offset }) => offset), [-1])
+      assert.deepStrictEqual(runtime.capturesUnsafe().map(({ offset }) => offset), [3])
+    }))
+
+  it.effect("at once from inside a reducer or a view gives the last whole offset", () =>
+    Effect.gen(function*() {
+      const seen: Array<readonly [offset: number, state: unknown]> = []
+      const runtime: Runtime.Handle = yield* Runtime.make({ linger: "1 hour" })
+      const look = () => {
+        for (const { metrics: [hits], offset } of runtime.capturesUnsafe()) seen.push([offset, hits!.state])
+      }
+      const Looking = Metric.make("cache.looking", {
+        events: [Hit],
+        initial: { total: 0 },
+        reduce: (s) => {
+          look()
+          return Option.some({ total: s.total + 1 })
+        }
+      })
+      const recorder = yield* runtime.createRecorder("a", { metrics: [Hits, Looking] })
+      yield* runtime.createRecorder("b", { metrics: [Hits] })
+      emitAll(recorder, hits(1, 2))
+      recorder.snapshotsUnsafe()
+      assert.deepStrictEqual(runtime.capturesUnsafe().map(({ offset }) => offset), [2, 0])
+      const before = { total: 0, last: -1 }
+      assert.deepStrictEqual(seen, [[0, before], [0, before], [1, { total: 1, last: 1 }], [0, before]])
+    }))
 })
 
 describe("the changes of a runtime", () => {

@@ -26,7 +26,7 @@ export interface BaselineRead {
    * Other kinds, and values that are not finite, are as they are.
    */
   since(point: Point): Since
-  /** What was read is acknowledged: the next read counts from here. */
+  /** What was read is acknowledged: the next read counts from here. No other read has begun since. */
   commit(): void
 }
 
@@ -35,20 +35,24 @@ interface Acknowledged {
   readonly epoch: number
   readonly value: Value
   readonly takenAt: number
-  /** How many committed reads in a row it has not been in. */
-  readonly missed: number
 }
 
 /**
- * A view that throws for one state shows its series again with the next: were
- * they forgotten at once, everything would count twice. Those of a recorder that
- * is gone are kept no longer than this many reads.
+ * How many series that a read did not show are remembered, of values that go on.
+ * A view that throws shows them again once it does not: were they forgotten,
+ * everything would count twice.
  */
-const keptReads = 6
+const maxMissing = 10_000
 
 /** What came since the last acknowledged export. */
 export class Baseline {
   private acknowledged: ReadonlyMap<string, Acknowledged> = new Map()
+  private readonly captured: { readonly epochs: ReadonlySet<number> }
+
+  /** `captured` has the epochs of all that the last read was made of, also of what it did not show. */
+  constructor(captured: { readonly epochs: ReadonlySet<number> }) {
+    this.captured = captured
+  }
 
   /** Begins a read. */
   read(): BaselineRead {
@@ -64,15 +68,17 @@ export class Baseline {
           if (before !== undefined) later.set(key, before)
           return { value, startedAt: source.startedAt }
         }
-        later.set(key, { epoch: source.epoch, value, takenAt: source.takenAt, missed: 0 })
+        later.set(key, { epoch: source.epoch, value, takenAt: source.takenAt })
         return before === undefined || before.epoch !== source.epoch
           ? { value, startedAt: source.startedAt }
           : { value: growthOf(value, before.value) ?? value, startedAt: before.takenAt }
       },
       commit: () => {
+        let missing = 0
         for (const [key, series] of earlier) {
-          const missed = series.missed + 1
-          if (missed <= keptReads && !later.has(key)) later.set(key, { ...series, missed })
+          // Those that were shown last come first.
+          if (later.has(key) || !this.captured.epochs.has(series.epoch) || missing++ >= maxMissing) continue
+          later.set(key, series)
         }
         this.acknowledged = later
       }

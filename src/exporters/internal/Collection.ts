@@ -129,15 +129,18 @@ export const labelsOf = ({ family, labels, source }: Point): Record<string, stri
 }
 
 /** What tells a series from the others of its exporter. */
-export const seriesKey = (point: Point): string => {
-  const labels = labelsOf(point)
-  return JSON.stringify([point.family.name, ...Object.keys(labels).toSorted().map((label) => [label, labels[label]])])
-}
+export const seriesKey = (point: Point): string => JSON.stringify([point.family.name, toldBy(labelsOf(point))])
+
+/** The labels that tell series apart: an empty label is none, as it is to Prometheus. */
+const toldBy = (labels: Labels): Labels =>
+  Object.fromEntries(Object.entries(labels).filter(([, value]) => value !== "").toSorted())
 
 /** One reading of a runtime: which names are taken, and what was left out. */
 export class Collection {
-  /** What was left out: each reason once, by its message. */
+  /** What was left out, each once. */
   readonly refused = new Map<string, SeriesRefusedError>()
+  /** Those of all values that were captured, also where they were left out. */
+  readonly epochs = new Set<number>()
   private readonly leftOut = { name: 0, label: 0, duplicate: 0, value: 0, view: 0 } satisfies LeftOut
   private readonly target: Target
   private readonly visit: (point: Point) => void
@@ -200,13 +203,13 @@ export class Collection {
       named[name] = value
     }
     if (!isOwn && from.has("recorder_id")) conflict = `"recorder_id" of the roll-up, which tells recorders apart`
-    // To Prometheus, an empty label is none.
-    const labelSet = JSON.stringify(Object.entries(named).filter(([, value]) => value !== "").toSorted())
+    const labelSet = JSON.stringify(toldBy(named))
     if (this.labelSets.has(labelSet)) conflict ??= `the labels ${labelSet} of another recorder`
     this.labelSets.add(labelSet)
     const of = { recorderId: isOwn ? recorderId : undefined, labels: named, labelKeys: new Set(from.keys()), takenAt }
     for (const { epoch, metric, startedAt, state } of metrics) {
       const source = { ...of, epoch, startedAt }
+      this.epochs.add(epoch)
       yield* this.visitMetric(source, metric, state, conflict)
     }
   }
@@ -340,7 +343,8 @@ export class Collection {
   private leave(refusal: SeriesRefusedError | ConstructorParameters<typeof SeriesRefusedError>[0]): void {
     const error = refusal instanceof SeriesRefusedError ? refusal : new SeriesRefusedError(refusal)
     this.leftOut[error.reason]++
-    if (this.refused.size < maxRefused) this.refused.set(error.message, error)
+    const key = keyOfRefusal(error)
+    if (this.refused.size < maxRefused && !this.refused.has(key)) this.refused.set(key, error)
   }
 }
 
@@ -352,6 +356,10 @@ const wellFormed = (text: string): string => {
   if (isText(text)) return text
   throw new TypeError("Expected well-formed text, found half a character")
 }
+
+/** What tells refusals apart: not what was found where that may be another value each time. */
+const keyOfRefusal = ({ expected, found, reason, series }: SeriesRefusedError): string =>
+  JSON.stringify([reason, series, expected, reason === "name" || reason === "label" ? found : ""])
 
 /** How many refusals are told apart: a label of a hand-written view may have any value. */
 const maxRefused = 256

@@ -15,6 +15,8 @@ const collectors = new WeakMap<MetricsRuntimeService, ReadonlyArray<Collector>>(
 export class Collector {
   /** What the last collection left out, each reason once. */
   refused: ReadonlyArray<SeriesRefusedError> = []
+  /** Those of all values that the last collection was made of. */
+  epochs: ReadonlySet<number> = new Set()
   private readonly runtime: MetricsRuntimeService
   private readonly target: Target
   private readonly logged = new Set<string>()
@@ -73,10 +75,15 @@ export class Collector {
   }
 
   /** Notes what was left out. */
-  private finish({ refused }: Collection): Effect.Effect<void> {
+  private finish({ epochs, refused }: Collection): Effect.Effect<void> {
+    this.epochs = epochs
     this.refused = Array.from(refused.values())
-    const fresh = this.refused.filter(({ message }) => !this.logged.has(message) && this.logged.size < maxRemembered)
-    for (const { message } of fresh) this.logged.add(message)
+    const fresh: Array<SeriesRefusedError> = []
+    for (const [key, error] of refused) {
+      if (this.logged.has(key) || this.logged.size >= maxRemembered) continue
+      this.logged.add(key)
+      fresh.push(error)
+    }
     return Effect.forEach(fresh, (error) => Effect.logError(error), { discard: true })
   }
 }

@@ -1,250 +1,233 @@
 import * as Context from "effect/Context"
 import * as EffectMetric from "effect/Metric"
-import type { InstrumentKind } from "../../Metric.ts"
-import { bucketsOf } from "./buckets.ts"
-import { type Family, labelsOf, type Point, seriesKey, type Target } from "./Collection.ts"
-import { registryTarget, sanitized } from "./registryTarget.ts"
-
-type Registry = Map<string, EffectMetric.Metric.Metadata<any, any>>
-
-/** A series that is in the registry. */
-interface Entry {
-  readonly registration: EffectMetric.Registration
-  point: Point
-}
+import type { BridgedRegistry } from "./BridgedRegistry.ts"
+import { type Family, labelsOf, type Point, type Target } from "./Collection.ts"
+import { faultOf, kinds, metricOf, stateOf } from "./registryState.ts"
+import { prometheusKey, prometheusName, prometheusNames, registryTarget } from "./registryTarget.ts"
 
 type Refusal = ReturnType<NonNullable<Target["refusalOf"]>>
 
-/** Which series of which bridge are in a registry: those of several runtimes may be. */
-const bridged = new WeakMap<Registry, Map<string, RegistryBridge>>()
+/** A series of a runtime in a registry. */
+export interface BridgedSeries {
+  readonly bridge: RegistryBridge
+  readonly family: Family
+  /** Everything that it is registered with. */
+  readonly id: string
+  /** What must not be in the registry twice. */
+  readonly key: string
+  readonly registration: EffectMetric.Registration
+  /** In the registry, series of a bridge come in this order. */
+  readonly place: number
+  /** In the shape of Effect's own metric of that kind. */
+  state: object
+  /** The read that it was in last. */
+  shownIn: number
+  /** The read that found it in the registry last. */
+  foundIn: number
+}
 
-/** Which bridge a series is of, by its hook. */
-const bridgeOf = new WeakMap<object, RegistryBridge>()
+/** Who else has a name. */
+interface Other {
+  readonly description: string
+  /** If it is a series of another runtime. */
+  readonly family: Family | undefined
+}
+
+/** Which series the hook of a metric in a registry is of. */
+const seriesOf = new WeakMap<object, BridgedSeries>()
 
 /** The series of a runtime in a registry of Effect. */
 export class RegistryBridge {
-  /** The registry around it, with what is new whenever somebody reads all of it. */
-  readonly registry: Registry
-  readonly target: Target = { ...registryTarget, refusalOf: (point) => this.refusalOf(point) }
-  private readonly around: Registry
-  private readonly shown: Map<string, RegistryBridge>
+  readonly target: Target = { ...registryTarget, refusalOf: (point) => this.show(point) }
+  readonly namespace: string
+  private readonly registry: BridgedRegistry
   private readonly context: Context.Context<never>
-  private readonly entries = new Map<string, Entry>()
-  private each: ((visit: (point: Point) => void) => void) | undefined
-  /** What others have registered, by what Prometheus makes of its name. */
-  private foreign: ReadonlyMap<string, EffectMetric.Metric.Metadata<any, any>> = new Map()
-  private refusals = new Map<Family, Refusal>()
+  /** By their ids. */
+  private readonly series = new Map<string, BridgedSeries>()
+  private readRuntime: (() => boolean) | undefined
+  private reads = 0
+  private isReading = false
+  /** Whether somebody takes the series of the last read, in the run of code that goes on. */
   private isFresh = false
+  /** The place of the one that was taken last. */
+  private lastPlace = -1
+  private places = 0
+  /** By what Prometheus makes of them. */
+  private namesOfOthers: ReadonlyMap<string, Other> = new Map()
+  /** Each is of one read. */
+  private readonly families = new WeakMap<Family, { readonly refusal: Refusal; readonly id: string }>()
 
-  constructor(around: Registry) {
-    this.around = around
-    this.shown = bridged.get(around) ?? new Map()
-    bridged.set(around, this.shown)
-    this.context = Context.make(EffectMetric.MetricRegistry, around)
-    this.registry = new RefreshingMap(around, () => this.refresh())
+  constructor(registry: BridgedRegistry, namespace: string) {
+    this.registry = registry
+    this.namespace = namespace
+    this.context = Context.make(EffectMetric.MetricRegistry, registry.base)
   }
 
-  /** Shows what `each` calls back for. */
-  open(each: (visit: (point: Point) => void) => void): void {
-    this.each = each
+  /**
+   * Shows the series of a runtime from now on. `readRuntime` makes a collection of
+   * them for `target`; it says whether it came to its end, and does not throw.
+   */
+  open(readRuntime: () => boolean): void {
+    this.readRuntime = readRuntime
+    this.registry.bridges.add(this)
     this.refresh()
   }
 
   close(): void {
-    this.each = undefined
-    this.remove(this.entries)
+    this.readRuntime = undefined
+    this.registry.bridges.delete(this)
+    for (const series of this.series.values()) this.remove(series)
   }
 
-  /** Reads the runtime, once for all that is read in one go. */
-  private refresh(): void {
-    if (this.isFresh || this.each === undefined) return
+  /** Reads the runtime. */
+  refresh(): void {
+    // A view may read the registry.
+    if (this.readRuntime === undefined || this.isReading) return
+    this.isReading = true
+    this.reads++
+    this.visitRegistry()
+    const isWhole = this.readRuntime()
+    for (const series of this.series.values()) {
+      if (isWhole && series.shownIn !== this.reads) this.remove(series)
+    }
+    this.isReading = false
+  }
+
+  /** Reads the runtime for somebody who takes the series now, one after the other. */
+  begin(): void {
+    this.refresh()
+    this.lastPlace = -1
     this.isFresh = true
-    queueMicrotask(() => this.isFresh = false)
-    this.foreign = this.foreignSeries()
-    this.refusals = new Map()
-    const gone = new Map(this.entries)
-    this.each((point) => {
-      const key = seriesKey(point)
-      const entry = this.entries.get(key)
-      gone.delete(key)
-      if (entry !== undefined) entry.point = point
-      else this.entries.set(key, this.register(key, point))
+    queueMicrotask(() => {
+      this.isFresh = false
     })
-    this.remove(gone)
   }
 
-  private register(key: string, point: Point): Entry {
-    const get = () => {
-      this.refresh()
-      return stateOf(entry.point)
+  /**
+   * Somebody takes a series. Who reads a whole registry takes all of them in one
+   * run of code, in the order of their places: that is one read.
+   */
+  private visit({ place }: BridgedSeries): void {
+    if (!this.isFresh || place <= this.lastPlace) this.begin()
+    this.lastPlace = place
+  }
+
+  /** Finds out what others have in the registry, and which series somebody took out of it. */
+  private visitRegistry(): void {
+    const names = new Map<string, Other>()
+    const visited = new Set<unknown>()
+    for (const { hooks, id, type } of this.registry.base.values()) {
+      const series = seriesOf.get(hooks.get)
+      if (series?.bridge === this) {
+        series.foundIn = this.reads
+        continue
+      }
+      const family = series?.family
+      const what = family ?? `${type} ${id}`
+      if (visited.has(what)) continue
+      visited.add(what)
+      const owner = series === undefined ? "the program" : `the runtime ${JSON.stringify(series.bridge.namespace)}`
+      const description = `${type} ${JSON.stringify(id)} of ${owner}`
+      for (const name of prometheusNames(id, kinds[type])) {
+        names.set(name, { description, family })
+      }
     }
-    bridgeOf.set(get, this)
-    this.shown.set(key, this)
-    const hooks = { get, update: () => {}, modify: () => {} }
-    const entry: Entry = { point, registration: EffectMetric.registerUnsafe(metricOf(point), this.context, hooks) }
-    return entry
-  }
-
-  private remove(entries: Iterable<readonly [string, Entry]>): void {
-    for (const [key, { registration }] of entries) {
-      registration.remove()
-      this.entries.delete(key)
-      this.shown.delete(key)
+    this.namesOfOthers = names
+    for (const series of this.series.values()) {
+      if (series.foundIn !== this.reads) this.remove(series)
     }
   }
 
-  /** One name under two kinds, or with two descriptions, would take more than itself out of an export. */
-  private refusalOf(point: Point): Refusal {
+  /** Shows a point, or says why not. */
+  private show(point: Point): Refusal {
     const { family } = point
-    if (!this.refusals.has(family)) this.refusals.set(family, this.refusalOfFamily(family))
-    const refusal = this.refusals.get(family)
+    const { id: familyId, refusal } = this.familyOf(family)
     if (refusal !== undefined) return refusal
-    const other = this.shown.get(seriesKey(point))
-    return other === undefined || other === this ? undefined : {
-      reason: "duplicate",
-      expected: "a series of its own",
-      found: `that of another runtime with the labels ${JSON.stringify(labelsOf(point))}`
+    const fault = faultOf(point)
+    if (fault !== undefined) return { reason: "value", ...fault }
+    const labels = labelsOf(point)
+    const id = familyId + JSON.stringify(labels)
+    const known = this.series.get(id)
+    const key = known?.key ?? prometheusKey(family.name, labels)
+    const other = this.registry.series.get(key)
+    if (other !== undefined && (other.bridge !== this || other.shownIn === this.reads)) {
+      const found = other.bridge === this
+        ? `${JSON.stringify(labels)} again`
+        : `that of the runtime ${JSON.stringify(other.bridge.namespace)} with ${JSON.stringify(point.source.labels)}`
+      return { reason: "duplicate", expected: "every combination of labels once", found }
     }
-  }
-
-  private refusalOfFamily(family: Family): Refusal {
-    const { description, kind, name } = family
-    for (const taken of this.target.namesOf(name, kind)) {
-      const other = this.foreign.get(sanitized(taken))
-      if (other === undefined) continue
-      const isSame = bridgeOf.has(other.hooks.get) && other.id === name && other.type === types[kind] &&
-        other.description === description
-      if (isSame) continue
-      const found = `${other.type} ${other.id} in the registry`
-      return { reason: "name", expected: `the name ${taken} for itself`, found }
-    }
+    // It would else take the place of the other one in the registry, and so come out of order.
+    if (other !== undefined && other !== known) this.remove(other)
+    const series = known ?? this.register(id, key, family, labels)
+    series.state = stateOf(point)
+    series.shownIn = this.reads
+    this.registry.series.set(key, series)
     return undefined
   }
 
-  private foreignSeries(): ReadonlyMap<string, EffectMetric.Metric.Metadata<any, any>> {
-    const foreign = new Map<string, EffectMetric.Metric.Metadata<any, any>>()
-    for (const metadata of this.around.values()) {
-      if (bridgeOf.get(metadata.hooks.get) !== this) foreign.set(sanitized(metadata.id), metadata)
+  private register(
+    id: string,
+    key: string,
+    family: Family,
+    labels: Readonly<Record<string, string>>
+  ): BridgedSeries {
+    const get = () => {
+      this.visit(series)
+      return series.state
     }
-    return foreign
-  }
-}
-
-/** What the kinds are in Effect. */
-const types: Readonly<Record<InstrumentKind, EffectMetric.Metric.Type>> = {
-  counter: "Counter",
-  upDownCounter: "Gauge",
-  gauge: "Gauge",
-  histogram: "Histogram",
-  summary: "Summary"
-}
-
-/** The attributes of a series: its labels, and its unit as Effect's exporters read it. */
-const attributesOf = (point: Point): Record<string, string> => {
-  const { unit } = point.family
-  return unit === undefined ? labelsOf(point) : { ...labelsOf(point), unit }
-}
-
-const metricOf = (point: Point): EffectMetric.Metric<any, any> => {
-  const { description, kind, name } = point.family
-  const given = { description, attributes: attributesOf(point) }
-  switch (kind) {
-    case "counter":
-      return EffectMetric.counter(name, { ...given, incremental: true })
-    case "upDownCounter":
-    case "gauge":
-      return EffectMetric.gauge(name, given)
-    case "histogram":
-      return EffectMetric.histogram(name, { ...given, boundaries: [] })
-    case "summary":
-      return EffectMetric.summary(name, { ...given, maxAge: 0, maxSize: 0, quantiles: [] })
-  }
-}
-
-/** The state of a series in the shape of Effect's own metric of that kind. */
-const stateOf = ({ family, value }: Point): unknown => {
-  if (typeof value === "number" || typeof value === "bigint") {
-    return family.kind === "counter" ? { count: value, incremental: true } : { value }
-  }
-  if ("quantiles" in value) {
-    const quantiles = Object.entries(value.quantiles).map(([quantile, value]) => [Number(quantile), value] as const)
-    const known = quantiles.flatMap(([, value]) => value === undefined ? [] : [value])
-    return {
-      quantiles,
-      count: value.count,
-      sum: value.sum,
-      min: known.length === 0 ? 0 : Math.min(...known),
-      max: known.length === 0 ? 0 : Math.max(...known)
+    const registration = EffectMetric.registerUnsafe(metricOf(family, labels), this.context, {
+      get,
+      update: () => {},
+      modify: () => {}
+    })
+    const series: BridgedSeries = {
+      bridge: this,
+      family,
+      id,
+      key,
+      registration,
+      place: this.places++,
+      state: {},
+      shownIn: this.reads,
+      foundIn: this.reads
     }
-  }
-  const { bounds, cumulative } = bucketsOf(value)
-  return {
-    buckets: bounds.map((bound, at) => [bound, cumulative[at]!] as const),
-    count: value.count,
-    sum: value.sum,
-    min: value.min ?? 0,
-    max: value.max ?? 0
-  }
-}
-
-/** A registry that is another, but for who reads all of it. */
-class RefreshingMap extends Map<string, EffectMetric.Metric.Metadata<any, any>> implements Registry {
-  readonly #of: Registry
-  readonly #refresh: () => void
-
-  constructor(of: Registry, refresh: () => void) {
-    super()
-    this.#of = of
-    this.#refresh = refresh
+    seriesOf.set(get, series)
+    this.series.set(id, series)
+    return series
   }
 
-  override get size(): number {
-    return this.all.size
+  private remove(series: BridgedSeries): void {
+    series.registration.remove()
+    this.series.delete(series.id)
+    if (this.registry.series.get(series.key) === series) this.registry.series.delete(series.key)
   }
 
-  override has(key: string): boolean {
-    return this.#of.has(key)
+  private familyOf(family: Family): { readonly refusal: Refusal; readonly id: string } {
+    let known = this.families.get(family)
+    if (known === undefined) {
+      const { description, kind, name, unit } = family
+      known = { refusal: this.refusalOf(family), id: JSON.stringify([name, kind, unit, description]) }
+      this.families.set(family, known)
+    }
+    return known
   }
 
-  override get(key: string) {
-    return this.#of.get(key)
-  }
-
-  override set(key: string, metadata: EffectMetric.Metric.Metadata<any, any>): this {
-    this.#of.set(key, metadata)
-    return this
-  }
-
-  override delete(key: string): boolean {
-    return this.#of.delete(key)
-  }
-
-  override clear(): void {
-    this.#of.clear()
-  }
-
-  override keys() {
-    return this.all.keys()
-  }
-
-  override values() {
-    return this.all.values()
-  }
-
-  override entries() {
-    return this.all.entries()
-  }
-
-  override forEach(f: Parameters<Registry["forEach"]>[0]): void {
-    this.all.forEach(f)
-  }
-
-  override [Symbol.iterator]() {
-    return this.all[Symbol.iterator]()
-  }
-
-  private get all(): Registry {
-    this.#refresh()
-    return this.#of
+  /** One name under two kinds stops an export of everything. */
+  private refusalOf({ kind, name, unit }: Family): Refusal {
+    if (prometheusName(name) === "") {
+      return {
+        reason: "name",
+        expected: "a name with a character that Prometheus knows",
+        found: JSON.stringify(name)
+      }
+    }
+    for (const taken of prometheusNames(name, kind)) {
+      const other = this.namesOfOthers.get(taken)
+      if (other === undefined) continue
+      const { description, family } = other
+      if (family !== undefined && family.name === name && family.kind === kind && family.unit === unit) continue
+      return { reason: "name", expected: `the name ${taken} for itself`, found: `${description} under it` }
+    }
+    return undefined
   }
 }

@@ -12,7 +12,8 @@ import * as Schema from "effect/Schema"
  * - `"name"`: another series, which is `found`, has the name already
  * - `"label"`: two of its labels would have one name, or the target needs the
  *   name of the label for itself
- * - `"duplicate"`: the view of the metric shows two series with the same labels
+ * - `"duplicate"`: the view of the metric shows two series with the same labels,
+ *   or another runtime has the series in the same registry
  * - `"value"`: the value of a label is no text, or that of a counter no number
  *   of zero or more
  * - `"view"`: the view of the metric throws; `cause` is what it threw

@@ -31,7 +31,7 @@ export class StatsDExporter {
   private readonly collector: Collector
   private readonly destination: Destination
   private readonly namespace: string
-  private readonly baseline = new Baseline()
+  private readonly baseline: Baseline
   /** Packets still to be sent. The baseline holds what they say, so they go out before anything else is read. */
   private waiting: Array<string> = []
   private status: "working" | "failing" | "recovering" = "working"
@@ -42,6 +42,7 @@ export class StatsDExporter {
     this.settings = settings
     this.lines = lines
     this.collector = collector
+    this.baseline = new Baseline(collector)
     this.destination = new Destination(settings.host, settings.port)
     this.namespace = namespace
   }

@@ -85,32 +85,35 @@ const byIndex = (
 
 describe("Baseline", () => {
   it("counts from the start of the values where nothing was acknowledged", () => {
-    assert.deepStrictEqual(readOf(new Baseline(), counter(5, source(200))), [{ value: 5, startedAt: 100 }])
+    assert.deepStrictEqual(readOf(new Baseline({ epochs: new Set([1, 2]) }), counter(5, source(200))), [{
+      value: 5,
+      startedAt: 100
+    }])
   })
 
   it("counts from where the acknowledged read ended", () => {
-    const baseline = new Baseline()
+    const baseline = new Baseline({ epochs: new Set([1, 2]) })
     readOf(baseline, counter(5, source(200)))
     assert.deepStrictEqual(readOf(baseline, counter(7, source(300))), [{ value: 2, startedAt: 200 }])
     assert.deepStrictEqual(readOf(baseline, counter(7, source(400))), [{ value: 0, startedAt: 300 }])
   })
 
   it("keeps what was read and not acknowledged for the next read", () => {
-    const baseline = new Baseline()
+    const baseline = new Baseline({ epochs: new Set([1, 2]) })
     readOf(baseline, counter(5, source(200)))
     assert.deepStrictEqual(baseline.read().since(counter(7, source(300))), { value: 2, startedAt: 200 })
     assert.deepStrictEqual(readOf(baseline, counter(9, source(400))), [{ value: 4, startedAt: 200 }])
   })
 
   it("keeps big integers exact", () => {
-    const baseline = new Baseline()
+    const baseline = new Baseline({ epochs: new Set([1, 2]) })
     readOf(baseline, counter(2n ** 60n, source(200)))
     assert.deepStrictEqual(readOf(baseline, counter(2n ** 60n + 1n, source(300))), [{ value: 1n, startedAt: 200 }])
     assert.deepStrictEqual(readOf(baseline, counter(2 ** 61, source(400))), [{ value: 2 ** 60, startedAt: 300 }])
   })
 
   it("tells series apart by their labels", () => {
-    const baseline = new Baseline()
+    const baseline = new Baseline({ epochs: new Set([1, 2]) })
     readOf(baseline, counter(5, source(200), { route: "/a" }), counter(1, source(200), { route: "/b" }))
     assert.deepStrictEqual(
       readOf(baseline, counter(4, source(300), { route: "/b" }), counter(6, source(300), { route: "/a" })),
@@ -119,20 +122,20 @@ describe("Baseline", () => {
   })
 
   it("counts from the start of the values in another epoch", () => {
-    const baseline = new Baseline()
+    const baseline = new Baseline({ epochs: new Set([1, 2]) })
     readOf(baseline, counter(5, source(200)))
     assert.deepStrictEqual(readOf(baseline, counter(8, source(300, 2, 250))), [{ value: 8, startedAt: 250 }])
   })
 
   it("takes a value that fell in the same epoch for one that has begun anew", () => {
-    const baseline = new Baseline()
+    const baseline = new Baseline({ epochs: new Set([1, 2]) })
     readOf(baseline, counter(5, source(200)))
     assert.deepStrictEqual(readOf(baseline, counter(3, source(300))), [{ value: 3, startedAt: 200 }])
     assert.deepStrictEqual(readOf(baseline, counter(4, source(400))), [{ value: 1, startedAt: 300 }])
   })
 
   it("leaves other kinds as they are", () => {
-    const baseline = new Baseline()
+    const baseline = new Baseline({ epochs: new Set([1, 2]) })
     const summary = { count: 3, sum: 6, quantiles: { "0.5": 2 } }
     const points = (from: Source) => [
       point("gauge", 5, from, { of: "gauge" }),
@@ -145,7 +148,7 @@ describe("Baseline", () => {
   })
 
   it("does not count from a value that is not finite", () => {
-    const baseline = new Baseline()
+    const baseline = new Baseline({ epochs: new Set([1, 2]) })
     readOf(baseline, counter(5, source(200)))
     for (let takenAt = 300; takenAt < 1_500; takenAt += 100) {
       assert.deepStrictEqual(readOf(baseline, counter(NaN, source(takenAt))), [{ value: NaN, startedAt: 100 }])
@@ -153,17 +156,30 @@ describe("Baseline", () => {
     assert.deepStrictEqual(readOf(baseline, counter(7, source(1_500))), [{ value: 2, startedAt: 200 }])
   })
 
-  it("remembers a series that is missing for a while, and forgets one that is gone", () => {
-    const baseline = new Baseline()
+  it("remembers a series that is not shown for as long as its values go on, and forgets one that is gone", () => {
+    const epochs = new Set([1])
+    const baseline = new Baseline({ epochs })
     readOf(baseline, counter(5, source(200)))
-    for (let reads = 0; reads < 6; reads++) readOf(baseline)
+    for (let reads = 0; reads < 60; reads++) readOf(baseline)
     assert.deepStrictEqual(readOf(baseline, counter(7, source(300))), [{ value: 2, startedAt: 200 }])
-    for (let reads = 0; reads < 7; reads++) readOf(baseline)
+    epochs.clear()
+    readOf(baseline)
     assert.deepStrictEqual(readOf(baseline, counter(8, source(400))), [{ value: 8, startedAt: 100 }])
   })
 
+  it("remembers no more than 10 000 series that are not shown", () => {
+    const baseline = new Baseline({ epochs: new Set([1]) })
+    const numbered = (at: number): Point => ({ ...counter(5, source(200)), labels: { at: String(at) } })
+    const read = baseline.read()
+    for (let at = 0; at < 10_001; at++) read.since(numbered(at))
+    read.commit()
+    readOf(baseline)
+    const valueOf = (at: number) => baseline.read().since(numbered(at)).value
+    assert.deepStrictEqual([valueOf(0), valueOf(9_999), valueOf(10_000)], [0, 0, 5])
+  })
+
   it("counts the buckets of a histogram, whose extremes are known of all values only", () => {
-    const baseline = new Baseline()
+    const baseline = new Baseline({ epochs: new Set([1, 2]) })
     const first = explicit([1, 2, 3], 20)
     assert.deepStrictEqual(readOf(baseline, point("histogram", first, source(200))), [{ value: first, startedAt: 100 }])
     assert.deepStrictEqual(readOf(baseline, point("histogram", explicit([1, 5, 3], 26), source(300))), [{
@@ -173,7 +189,7 @@ describe("Baseline", () => {
   })
 
   it("takes a histogram of which a bucket fell, or with other boundaries, for one that has begun anew", () => {
-    const baseline = new Baseline()
+    const baseline = new Baseline({ epochs: new Set([1, 2]) })
     readOf(baseline, point("histogram", explicit([1, 2, 3], 20), source(200)))
     for (const other of [explicit([0, 9, 9], 40), explicit([1, 9, 9], 40, [1, 3]), explicit([9, 9], 40, [1])]) {
       const found = baseline.read().since(point("histogram", other, source(300)))
@@ -190,7 +206,7 @@ describe("Baseline", () => {
       const all = shownOf(values)
       const after = shownOf(values.slice(split))
 
-      const baseline = new Baseline()
+      const baseline = new Baseline({ epochs: new Set([1, 2]) })
       readOf(baseline, point("histogram", before, source(200)))
       const [found] = readOf(baseline, point("histogram", all, source(300)))
       const growth = found!.value as typeof all
@@ -203,7 +219,7 @@ describe("Baseline", () => {
   )
 
   it("shows no buckets where no value came", () => {
-    const baseline = new Baseline()
+    const baseline = new Baseline({ epochs: new Set([1, 2]) })
     const shown = shownOf([1, -2])
     readOf(baseline, point("histogram", shown, source(200)))
     const nothing = { offset: 0, counts: [] }
@@ -214,7 +230,7 @@ describe("Baseline", () => {
   })
 
   it("takes an exponential histogram of which a bucket fell, or that became finer, for one that has begun anew", () => {
-    const baseline = new Baseline()
+    const baseline = new Baseline({ epochs: new Set([1, 2]) })
     const exponential = (scale: number, offset: number, counts: ReadonlyArray<number>, zeroCount = 1) => ({
       count: counts.reduce((a, b) => a + b, zeroCount),
       sum: 10,

@@ -22,7 +22,7 @@ interface Given {
 /** Makes what a read of one point after the other writes; all of it is committed. */
 const writer = (format: Format) => {
   const lines = new Lines(format)
-  const baseline = new Baseline()
+  const baseline = new Baseline({ epochs: new Set([1, 2]) })
   return (given: Given): ReadonlyArray<string> => {
     const { dimension = "b", epoch = 1, kind, labels = {}, metric = "a", recorder = {}, unit, value } = given
     const series = { metric, dimension, kind, unit }
