@@ -295,7 +295,8 @@ export interface MetricsRuntimeService {
    * Each capture is of one offset; across recorders there is no common point.
    *
    * Reads of very many recorders, or of a large backlog, give the event loop back
-   * after 2 ms, and are then asynchronous.
+   * after 2 ms, and are then asynchronous. A recorder made by `wrap` that does not
+   * answer within a second is left out.
    */
   readonly captures: Effect.Effect<ReadonlyArray<Recorder.RecorderCapture>>
 

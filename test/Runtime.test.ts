@@ -1552,6 +1552,21 @@ describe("a custom recorder", () => {
       assert.include(lines.map(({ text }) => text), "Error A custom recorder could not be read")
     }))
 
+  it.effect("that does not answer does not keep the others from being read", () =>
+    Effect.gen(function*() {
+      const { layer, lines } = collectLogs()
+      const runtime = yield* Runtime.make()
+      yield* Effect.gen(function*() {
+        yield* runtime.createRecorder("a", {
+          wrap: (base) => Effect.succeed(Recorder.decorate(base, { capture: Effect.uninterruptible(Effect.never) }))
+        })
+        yield* runtime.createRecorder("b")
+        assert.deepStrictEqual((yield* runtime.captures).map(({ recorderId }) => recorderId), ["b"])
+        yield* settle
+      }).pipe(Effect.provide(layer))
+      assert.deepStrictEqual(lines.map(({ text }) => text), ["Error A custom recorder could not be read"])
+    }))
+
   it.effect("that fails to release what it acquired fails its removal", () =>
     Effect.gen(function*() {
       const runtime = yield* Runtime.make()

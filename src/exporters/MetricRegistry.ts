@@ -26,7 +26,6 @@
  *
  * @since 0.1.0
  */
-import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
@@ -114,8 +113,7 @@ export { SeriesRefusedError } from "./internal/SeriesRefusedError.ts"
 export const layer: Layer.Layer<never, never, MetricsRuntime> = Layer.effect(
   EffectMetric.MetricRegistry,
   Effect.gen(function*() {
-    const { namespace, stats } = yield* MetricsRuntime
-    const clock = yield* Clock.Clock
+    const { namespace } = yield* MetricsRuntime
     const context = yield* Effect.context<never>()
     const registry = BridgedRegistry.of(yield* EffectMetric.MetricRegistry)
     const bridge = yield* Effect.acquireRelease(
@@ -123,11 +121,8 @@ export const layer: Layer.Layer<never, never, MetricsRuntime> = Layer.effect(
       (bridge) => Effect.sync(() => bridge.close())
     )
     const collector = yield* Collector.make(bridge.target)
-    const read = Effect.flatMap(
-      stats,
-      // The target shows what it does not refuse.
-      (stats) => collector.eachUnsafe(() => {}, stats, clock.currentTimeMillisUnsafe())
-    )
+    // The target shows what it does not refuse.
+    const read = collector.eachUnsafe(() => {})
     bridge.open(() => {
       const exit = Effect.runSyncExitWith(context)(read)
       if (Exit.isFailure(exit)) {

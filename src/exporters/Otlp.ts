@@ -21,13 +21,11 @@
  *   response.end()
  * })
  * await once(collector.listen(0, "127.0.0.1"), "listening")
+ * const { port } = collector.address() as { port: number }
  *
  * const live = Layer.mergeAll(
  *   Recorder.layerMetrics(Saves),
- *   Otlp.layer({
- *     url: `http://127.0.0.1:${collector.address().port}/v1/metrics`,
- *     resource: { serviceName: "documents" }
- *   })
+ *   Otlp.layer({ url: `http://127.0.0.1:${port}/v1/metrics`, resource: { serviceName: "documents" } })
  * ).pipe(
  *   Layer.provide([FetchHttpClient.layer, OtlpSerialization.layerJson]),
  *   Layer.provideMerge(MetricsLive)
@@ -161,18 +159,20 @@ export interface Options {
  *
  * **Gotchas**
  *
- * What a recorder has counted goes out while it is there. For recorders that come
- * and go within an interval use `export: "rollup"`.
+ * What a recorder has counted goes out while it is there: put the layer above
+ * `Runtime.layerRecorder`, not beside it. For recorders that come and go within an
+ * interval use `export: "rollup"`.
  *
  * A counter that is not finite, and a distribution whose counts are no whole
- * numbers, are left out; views written by hand may show such. A histogram that has
- * seen a value below zero has no sum, as OTLP asks for.
+ * numbers, are refused with a {@link SeriesRefusedError}: views written by hand may
+ * show such. A histogram that has seen a value below zero has no sum, as OTLP asks
+ * for.
  *
  * All series go out in one request. A collector takes 20 MiB, unless it is told
  * otherwise: some 75 000 series as JSON, or 200 000 as Protocol Buffers.
  *
- * JSON is made at once, which takes 1 µs per series; Protocol Buffers in slices of
- * 2 ms.
+ * Effect makes JSON at once, which takes 1.5 µs per series; Protocol Buffers are
+ * made in slices of 2 ms.
  *
  * **Example** (Deltas, for a vendor)
  *
@@ -213,21 +213,23 @@ export const layer = (
  *
  * **Details**
  *
- * | key                                                   | value                                        |
- * | ----------------------------------------------------- | -------------------------------------------- |
- * | `OTEL_SDK_DISABLED`                                   | `true` turns the exporter off                |
- * | `OTEL_METRICS_EXPORTER`                               | a list; one without `otlp` turns it off      |
- * | `OTEL_EXPORTER_OTLP_METRICS_ENDPOINT`                 | `url`                                        |
- * | `OTEL_EXPORTER_OTLP_ENDPOINT`                         | `url`, without `/v1/metrics`                 |
- * | `OTEL_EXPORTER_OTLP_METRICS_HEADERS`                  | `headers`, as in `api-key=secret,tenant=a%20b` |
- * | `OTEL_EXPORTER_OTLP_METRICS_COMPRESSION`              | `gzip` or `none`                             |
- * | `OTEL_EXPORTER_OTLP_METRICS_TIMEOUT`                  | `requestTimeout`, in milliseconds            |
- * | `OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE`   | `cumulative`, `delta`, or `lowmemory`, which is delta here |
- * | `OTEL_METRIC_EXPORT_INTERVAL`                         | `interval`, in milliseconds                  |
- * | `OTEL_SERVICE_NAME`, `OTEL_SERVICE_VERSION`, `OTEL_RESOURCE_ATTRIBUTES` | `resource`                 |
+ * | key                                               | value                                          |
+ * | ------------------------------------------------- | ---------------------------------------------- |
+ * | `OTEL_SDK_DISABLED`                               | `true` turns the exporter off                  |
+ * | `OTEL_METRICS_EXPORTER`                           | a list; one without `otlp` turns it off        |
+ * | `OTEL_EXPORTER_OTLP_METRICS_ENDPOINT`             | `url`                                          |
+ * | `OTEL_EXPORTER_OTLP_ENDPOINT`                     | `url`, but for `/v1/metrics`                   |
+ * | `OTEL_EXPORTER_OTLP_HEADERS`                      | `headers`, as in `api-key=secret,tenant=a%20b` |
+ * | `OTEL_EXPORTER_OTLP_COMPRESSION`                  | `gzip` or `none`                               |
+ * | `OTEL_EXPORTER_OTLP_TIMEOUT`                      | `requestTimeout`, in milliseconds              |
+ * | `OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE` | `cumulative`, `delta` or `lowmemory`         |
+ * | `OTEL_METRIC_EXPORT_INTERVAL`                     | `interval`, in milliseconds                    |
+ * | `OTEL_SERVICE_NAME`, `OTEL_RESOURCE_ATTRIBUTES`   | `resource`                                     |
  *
- * Those with `OTLP_METRICS` in their name may be without `_METRICS`, too. A value
- * that is none of these is a `ConfigError` that names the key.
+ * Headers, compression and timeout of metrics alone, such as
+ * `OTEL_EXPORTER_OTLP_METRICS_HEADERS`, go before those of all signals. `lowmemory`
+ * is `delta` here. A value that is none of these is a `ConfigError` that names the
+ * key.
  *
  * **Gotchas**
  *
@@ -274,6 +276,9 @@ export const layerFromConfig = (
 
 const settingsOf = (options: Options): ExporterSettings => {
   if (!Predicate.isObject(options)) throw InvalidOptionError.of("options", options, "an object")
+  if (options.resource !== undefined && !Predicate.isObject(options.resource)) {
+    throw InvalidOptionError.of("resource", options.resource, "an object")
+  }
   const { serviceName, serviceVersion } = options.resource ?? {}
   if (serviceName !== undefined) nonBlank("resource.serviceName", serviceName)
   if (serviceVersion !== undefined) nonBlank("resource.serviceVersion", serviceVersion)
@@ -291,8 +296,15 @@ const settingsOf = (options: Options): ExporterSettings => {
 }
 
 const urlOf = (given: unknown): string => {
-  if (typeof given === "string" && /^https?:/i.test(given) && URL.canParse(given)) return given
-  throw InvalidOptionError.of("url", given, `a whole address, such as "http://localhost:4318/v1/metrics"`)
+  if (typeof given !== "string" || !/^https?:/i.test(given) || !URL.canParse(given)) {
+    // What is behind the question mark may be a key.
+    const shown = typeof given === "string" ? given.replace(/[?#].*/s, "?…") : given
+    throw InvalidOptionError.of("url", shown, `a whole address, such as "http://localhost:4318/v1/metrics"`)
+  }
+  const { password, username } = new URL(given)
+  if (username === "" && password === "") return given
+  const expected = "an address without a name and a password, which belong into `headers`"
+  throw new InvalidOptionError({ option: "url", given: "one with them", expected })
 }
 
 const headersOf = (given: Headers.Input | undefined): Headers.Headers => {

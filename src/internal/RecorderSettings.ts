@@ -142,5 +142,8 @@ const labelsOf = (
   if (!Predicate.isObject(given) || Array.isArray(given) || !Object.values(given).every(Predicate.isString)) {
     throw InvalidOptionError.of("labels", given, "a record of strings")
   }
+  if (Object.hasOwn(given, "__proto__")) {
+    throw InvalidOptionError.of("labels", "__proto__", `names other than "__proto__"`)
+  }
   return Object.freeze({ ...inherited, ...given as Record<string, string> })
 }

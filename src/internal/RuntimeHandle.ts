@@ -4,6 +4,7 @@ import * as Context from "effect/Context"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
 import * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
 import type * as Stream from "effect/Stream"
@@ -21,7 +22,7 @@ import type {
 import { ChangeHub } from "./ChangeHub.ts"
 import { Dispatcher, sliceMs, visitStep } from "./Dispatcher.ts"
 import { isInside } from "./EnclosingHooks.ts"
-import { giveWay, now } from "./host.ts"
+import { giveWay, now, pause } from "./host.ts"
 import type { RecorderHandle } from "./RecorderHandle.ts"
 import { RecorderRegistry } from "./RecorderRegistry.ts"
 import { nonBlank, type RecorderSettings, settingsOf } from "./RecorderSettings.ts"
@@ -35,6 +36,21 @@ export const runtimeSettingsOf = (options: Options): RecorderSettings & { readon
   ...settingsOf(options),
   namespace: nonBlank("namespace", options.namespace ?? "default")
 })
+
+/** How long the read of a custom recorder may take, in milliseconds: the others are not to wait for it. */
+const customReadMs = 1_000
+
+/** What becomes of a read of a custom recorder, which may never end. */
+const bounded = <A>(read: Effect.Effect<A>): Effect.Effect<Exit.Exit<A, Cause.TimeoutError>> =>
+  Effect.flatMap(Effect.forkDetach(read, { startImmediately: true }), (fiber) => {
+    const exit = fiber.pollUnsafe()
+    if (exit !== undefined) return Effect.succeed(exit)
+    const late = Exit.fail(new Cause.TimeoutError(`Expected an answer within ${customReadMs} ms`))
+    return Effect.raceFirst(Fiber.await(fiber), Effect.as(pause(customReadMs), late)).pipe(
+      // It may not be interruptible.
+      Effect.ensuring(Effect.forkDetach(Fiber.interrupt(fiber)))
+    )
+  })
 
 /** A runtime: the registry of its recorders, their dispatcher, the hub of their changes, and its own life. */
 export class RuntimeHandle implements Handle {
@@ -202,7 +218,7 @@ export class RuntimeHandle implements Handle {
           const one = read(base, index)
           if (one !== undefined) all.push(one)
         } else {
-          const exit = yield* Effect.exit(Effect.suspend(() => readCustom(handle, recorder.id)))
+          const exit = yield* bounded(Effect.suspend(() => readCustom(handle, recorder.id)))
           if (Exit.isSuccess(exit)) all.push(exit.value)
           else base.logError("A custom recorder could not be read", exit.cause)
         }

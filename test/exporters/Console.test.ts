@@ -29,8 +29,10 @@ const recorderOf = (
 ) => Runtime.MetricsRuntime.use((runtime) => runtime.createRecorder(id, { metrics, ...options }))
 
 const recordAll = (recorder: Recorder.Handle, events: ReadonlyArray<Event.MetricEvent>) =>
-  Effect.sync(() => {
+  Effect.suspend(() => {
     for (const event of events) recorder.registerEventUnsafe(event)
+    // What is pending would show in a table.
+    return recorder.flush
   })
 
 /** The lines of the table of metrics, without its title and head. */

@@ -13,7 +13,9 @@ import {
   type Export,
   labelsOf,
   metricsOf,
+  type OtlpMetric,
   OtlpReceiver,
+  pointsIn,
   pointsOf,
   rhythm
 } from "../integration/OtlpReceiver.ts"
@@ -76,30 +78,28 @@ const dataOf = ({ kind, value }: Metric.Sample): object => {
   }
 }
 
+/** What is said of one point, and of all points of its metric. */
+const described = (metric: OtlpMetric, point: DataPoint) => {
+  const { exponentialHistogram, gauge, histogram, metadata: _metadata, sum, summary, ...said } = metric
+  const { attributes, exemplars: _exemplars, ...numbers } = point
+  const [shape, data] = Object.entries({ exponentialHistogram, gauge, histogram, sum, summary }).find(([, data]) =>
+    data !== undefined
+  )!
+  const { dataPoints: _dataPoints, ...ofAll } = data!
+  return { shape, ...said, ...ofAll, labels: labelsOf({ attributes }), ...numbers }
+}
+
 /** What was sent of some metrics, point by point. */
 const sentOf = (sent: Export, prefix: string) =>
-  metricsOf(sent).filter(({ name }) => name.startsWith(prefix)).flatMap(
-    ({ exponentialHistogram, gauge, histogram, sum, summary, ...metric }) => {
-      const shapes = Object.entries({ exponentialHistogram, gauge, histogram, sum, summary })
-      const [[shape, data]] = shapes.filter(([, data]) => data !== undefined) as unknown as [
-        [string, { readonly dataPoints: ReadonlyArray<DataPoint> }]
-      ]
-      const { dataPoints, ...more } = data
-      const { metadata: _, ...said } = metric as typeof metric & { readonly metadata?: unknown }
-      return dataPoints.map(({ attributes, exemplars: _, ...point }: DataPoint & { readonly exemplars?: unknown }) => ({
-        shape,
-        ...said,
-        ...more,
-        labels: labelsOf({ attributes }),
-        ...point
-      }))
-    }
+  metricsOf(sent).filter(({ name }) => name.startsWith(prefix)).flatMap((metric) =>
+    pointsIn(metric).map((point) => described(metric, point))
   )
 
 /** In an order that does not depend on where things come from. */
 const sorted = (all: ReadonlyArray<object>): ReadonlyArray<object> =>
   all
-    .map((one) => Object.fromEntries(Object.entries(one).toSorted(([a], [b]) => a < b ? -1 : 1)))
+    .map((one) => Object.entries(one).filter(([, value]) => value !== undefined))
+    .map((entries) => Object.fromEntries(entries.toSorted(([a], [b]) => a < b ? -1 : 1)))
     .toSorted((a, b) => JSON.stringify(a) < JSON.stringify(b) ? -1 : 1)
 
 /** The number, the start and the end of each point. */
@@ -154,16 +154,17 @@ describe("Otlp", () => {
         assert.strictEqual(sent!.headers["content-encoding"], compression === "gzip" ? "gzip" : undefined)
         const [capture] = yield* app.runtime.captures
         const [{ state }] = capture!.metrics as unknown as [{ readonly state: Metric.StateOf<typeof Requests> }]
-        const expected = Metric.samples(Requests, state, { time: start + 10_000 }).map((sample) => ({
+        const common = { description: "Requests that were answered", timeUnixNano: nanos(start + 10_000) }
+        const shown = (sample: Metric.Sample) => ({
+          ...common,
           name: `app.requests_${sample.dimension}`,
-          description: "Requests that were answered",
-          ...(sample.unit === undefined ? {} : { unit: sample.unit }),
+          unit: sample.unit,
           ...dataOf(sample),
           labels: { region: "eu", recorder_id: "web", ...sample.labels },
-          ...(sample.kind === "gauge" ? {} : { startTimeUnixNano: nanos(start + 1_000) }),
-          timeUnixNano: nanos(start + 10_000),
+          startTimeUnixNano: sample.kind === "gauge" ? undefined : nanos(start + 1_000),
           ...numbersOf(sample)
-        }))
+        })
+        const expected = Metric.samples(Requests, state, { time: start + 10_000 }).map(shown)
         assert.isAbove(expected.length, 50)
         const names = metricsOf(sent!).map(({ name }) => name)
         assert.strictEqual(new Set(names).size, names.length)
@@ -282,13 +283,9 @@ describe("Otlp", () => {
 
   it.effect("takes no label without a name", () =>
     Effect.gen(function*() {
-      const receiver = yield* makeReceiver
-      const app = yield* application(receiver)
-      yield* app.runtime.createRecorder("a", { metrics: [Hits], labels: { "": "nameless" } })
-      yield* app.runtime.createRecorder("b", { metrics: [Hits] })
-      yield* app.close
-      const found = pointsOf(receiver.exports[0]!, "cache.hits_total").map(labelsOf)
-      assert.deepStrictEqual(found, [{ recorder_id: "b" }])
+      const things = [{ labels: { "": "nameless" }, value: 1 }, { labels: { name: "a" }, value: 2 }]
+      const sent = yield* exportOf({ things }, { things: { labels: ["name"], of: { kind: "gauge" } } })
+      assert.deepStrictEqual(pointsOf(sent, "by.hand_things").map(({ asDouble }) => asDouble), [2])
     }))
 
   it.effect("shows no quantiles and no extremes of nothing", () =>
@@ -307,6 +304,24 @@ describe("Otlp", () => {
       const [histogram] = pointsOf(receiver.exports[0]!, "app.requests_duration")
       assert.deepStrictEqual([histogram!.count, histogram!.sum], ["0", 0])
       assert.deepStrictEqual([histogram!.min, histogram!.max], [undefined, undefined])
+    }))
+
+  it.effect("sends very many series in one request", () =>
+    Effect.gen(function*() {
+      const receiver = yield* makeReceiver
+      const app = yield* application(receiver)
+      const Many = Metric.fromDimensions("many", [Hit], (d) => ({
+        hits: d.by("n", (e) => String(e.n), d.count(), { limit: 5_000 }),
+        total: d.count()
+      }))
+      const recorder = yield* app.runtime.createRecorder("web", { metrics: [Many] })
+      emitAll(recorder, hits(1, 5_000))
+      yield* app.nextExport
+      const [sent] = receiver.exports
+      assert.isAbove(sent!.body.length, 4 * 2 ** 16)
+      const found = pointsOf(sent!, "many_hits").map((point) => labelsOf(point).n)
+      assert.deepStrictEqual(found, Array.from({ length: 5_000 }, (_, index) => String(index + 1)))
+      assert.deepStrictEqual(pointsOf(sent!, "many_total").map(({ asDouble }) => asDouble), [5_000])
     }))
 
   it.effect("keeps apart two kinds of histogram under one name", () =>
@@ -378,7 +393,7 @@ describe("Otlp", () => {
       const told = lines.map(({ text }) => text).filter((text) => text.startsWith("Error"))
       assert.strictEqual(told.length, Object.keys(dimensions).length - 1)
       for (const [at, name] of Object.keys(dimensions).slice(1).entries()) assert.include(told[at], `"${name}"`)
-      const [leftOut] = pointsOf(receiver.exports[1]!, "mvx_metrics_series_left_out").filter((point) =>
+      const leftOut = pointsOf(receiver.exports[1]!, "mvx_metrics_series_left_out").find((point) =>
         labelsOf(point).reason === "value"
       )
       assert.strictEqual(leftOut!.asDouble, told.length)
@@ -533,6 +548,9 @@ describe("Otlp", () => {
         ["url", { url: "/v1/metrics" }],
         ["url", { url: "ftp://localhost/v1/metrics" }],
         ["url", { url: "http://" }],
+        ["url", { url: "http//localhost:4318?api-key=secret" }],
+        ["url", { url: "http://user:secret@localhost:4318" }],
+        ["url", { url: "http://secret@localhost:4318" }],
         ["headers", { url, headers: "a=b" }],
         ["headers", { url, headers: { authorization: "Bearer secret\n" } }],
         ["headers", { url, headers: { "not a name": "secret" } }],
@@ -543,6 +561,7 @@ describe("Otlp", () => {
         ["interval", { url, interval: "soon" }],
         ["requestTimeout", { url, requestTimeout: "-1 second" }],
         ["shutdownTimeout", { url, shutdownTimeout: NaN }],
+        ["resource", { url, resource: null }],
         ["resource.serviceName", { url, resource: { serviceName: " " } }],
         ["resource.serviceVersion", { url, resource: { serviceVersion: 1 } }]
       ]
@@ -618,20 +637,14 @@ describe("Otlp.layerFromConfig", () => {
       assert.strictEqual(sent!.headers["tenant"], "shop")
       assert.isUndefined(sent!.headers["a"])
       assert.strictEqual(sent!.headers["content-encoding"], "gzip")
-      const temporality = metricsOf(sent!).find(({ name }) =>
-        name === "app.requests_total"
-      )!.sum!.aggregationTemporality
-      assert.strictEqual(temporality, "AGGREGATION_TEMPORALITY_DELTA")
+      assert.strictEqual(temporalityOf(sent!), "AGGREGATION_TEMPORALITY_DELTA")
     }))
 
   it.effect("takes little memory for delta", () =>
     Effect.gen(function*() {
       const env = { ...on, OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE: "lowmemory" }
       const { exports: [sent] } = yield* sentWith(env)
-      const temporality = metricsOf(sent!).find(({ name }) =>
-        name === "app.requests_total"
-      )!.sum!.aggregationTemporality
-      assert.strictEqual(temporality, "AGGREGATION_TEMPORALITY_DELTA")
+      assert.strictEqual(temporalityOf(sent!), "AGGREGATION_TEMPORALITY_DELTA")
     }))
 
   it.effect("puts options before the environment", () =>

@@ -36,6 +36,8 @@ const runtimeOf = (
     for (const [id, options] of Object.entries(recorders)) {
       const recorder = yield* runtime.createRecorder(id, options)
       for (const event of events) recorder.registerEventUnsafe(event)
+      // What is pending shows in a scrape.
+      yield* recorder.flush
     }
     return runtime
   })

@@ -156,7 +156,8 @@ describe("A receiver that cannot take an export", () => {
         const receiver = yield* makeReceiver
         const { layer, lines } = collectLogs()
         yield* Effect.promise(() => receiver.close())
-        const app = yield* counting(receiver, { temporality }).pipe(Effect.provide(layer))
+        const url = `${receiver.url}?api-key=secret`
+        const app = yield* counting(receiver, { temporality, url }).pipe(Effect.provide(layer))
         yield* app.exportWithRetries
         yield* app.exportWithRetries
         assert.strictEqual(receiver.exports.length, 0)
@@ -171,7 +172,7 @@ describe("A receiver that cannot take an export", () => {
         assert.strictEqual(told.length, 2)
         assert.match(told[0]!, /^Warn An OTLP export to 127\.0\.0\.1:\d+ failed: .*ECONNREFUSED/)
         assert.match(told[1]!, /^Info OTLP exports to 127\.0\.0\.1:\d+ work again, after \d+ that failed$/)
-        assert.isTrue(told.every((text) => !text.includes("undefined")))
+        assert.isTrue(told.every((text) => !/undefined|secret/.test(text)))
       })
   )
 })
@@ -270,6 +271,24 @@ describe("A receiver that takes a part of an export", () => {
       assert.deepStrictEqual(receiver.exports.map((sent) => figuresOf(sent).rejected), [0, 300, 300])
       const text = `${new URL(receiver.url).host} left out 300 points of an OTLP export: too old`
       assert.deepStrictEqual(lines.map((line) => line.text).filter((text) => text.includes("OTLP")), [`Warn ${text}`])
+    }))
+
+  it.effect("may say what nobody can count, and at any length", () =>
+    Effect.gen(function*() {
+      const receiver = yield* makeReceiver
+      const { layer, lines } = collectLogs()
+      const app = yield* counting(receiver).pipe(Effect.provide(layer))
+      receiver.answers.push(
+        json({ rejectedDataPoints: "1e999", errorMessage: "x".repeat(1_000) }),
+        json({ rejectedDataPoints: -1, errorMessage: "y".repeat(100_000) })
+      )
+      yield* app.nextExport
+      yield* app.nextExport
+      yield* app.nextExport
+      assert.deepStrictEqual(receiver.exports.map((sent) => figuresOf(sent).rejected), [0, 0, 0])
+      assert.deepStrictEqual(lines.map((line) => line.text).filter((text) => text.includes("OTLP")), [
+        `Warn ${new URL(receiver.url).host} warns about an OTLP export: ${"x".repeat(200)}`
+      ])
     }))
 
   it.effect.each([{}, { body: "" }, { body: "ok" }, json({}), partialSuccess(0, "")])(

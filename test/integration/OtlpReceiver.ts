@@ -38,6 +38,7 @@ export interface OtlpMetric {
   readonly histogram?: OtlpData
   readonly exponentialHistogram?: OtlpData
   readonly summary?: { readonly dataPoints: ReadonlyArray<DataPoint> }
+  readonly metadata?: unknown
 }
 
 interface OtlpData {
@@ -51,6 +52,7 @@ interface Buckets {
 }
 
 export interface DataPoint {
+  readonly exemplars?: unknown
   readonly attributes: ReadonlyArray<Attribute>
   readonly startTimeUnixNano?: string
   readonly timeUnixNano?: string
@@ -179,11 +181,12 @@ export class OtlpReceiver {
 export const metricsOf = ({ message }: Export): ReadonlyArray<OtlpMetric> =>
   message.resourceMetrics.flatMap(({ scopeMetrics }) => scopeMetrics.flatMap(({ metrics }) => metrics))
 
-/** The points of one metric of an export. */
+export const pointsIn = (metric: OtlpMetric): ReadonlyArray<DataPoint> =>
+  (metric.gauge ?? metric.sum ?? metric.histogram ?? metric.exponentialHistogram ?? metric.summary)!.dataPoints
+
+/** The points of all metrics of this name in an export. */
 export const pointsOf = (sent: Export, name: string): ReadonlyArray<DataPoint> =>
-  metricsOf(sent).filter((metric) => metric.name === name).flatMap((metric) =>
-    (metric.gauge ?? metric.sum ?? metric.histogram ?? metric.exponentialHistogram ?? metric.summary)!.dataPoints
-  )
+  metricsOf(sent).filter((metric) => metric.name === name).flatMap(pointsIn)
 
 /** The labels of a point. */
 export const labelsOf = ({ attributes }: Pick<DataPoint, "attributes">): Readonly<Record<string, string>> =>

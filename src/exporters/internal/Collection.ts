@@ -86,6 +86,9 @@ export class Family implements Series {
   readonly reserved: ReadonlyArray<string>
   /** Whether it is what the runtime says about itself. */
   readonly isOwn: boolean
+  /** The labels of the recorders that have a series of it: none is one of the dimension as well. */
+  readonly recorderKeys = new Set<string>()
+  private source: Source | undefined
   private readonly target: Target
   private readonly labels = new Map<string, LabelName>()
 
@@ -118,6 +121,19 @@ export class Family implements Series {
     const found = { name, key, conflict }
     this.labels.set(label, found)
     return found
+  }
+
+  /** A label of the dimension that is one of these. */
+  labelAmong(keys: ReadonlySet<string>): string | undefined {
+    for (const [label, { key }] of this.labels) if (keys.has(key)) return label
+    return undefined
+  }
+
+  /** Notes a source of which a series is published. */
+  note(source: Source): void {
+    if (this.source === source) return
+    this.source = source
+    for (const key of source.labelKeys) this.recorderKeys.add(key)
   }
 }
 
@@ -173,7 +189,14 @@ export class Collection {
     const own = ownFigures.map(({ description, dimension, kind }) =>
       this.claim({ metric: ownMetric, dimension, kind, unit: undefined }, description, true)
     )
-    for (const capture of captures) yield* this.visitCapture(capture)
+    for (const capture of captures) {
+      try {
+        yield* this.visitCapture(capture)
+      } catch (cause) {
+        const series = "what a custom recorder captured"
+        this.leave({ reason: "view", series, expected: "a capture", found: describe(cause), cause })
+      }
+    }
     for (const [at, { label, read }] of ownFigures.entries()) {
       const family = own[at]!
       const shown = read(stats, this.leftOut)
@@ -208,6 +231,9 @@ export class Collection {
     this.labelSets.add(labelSet)
     const of = { recorderId: isOwn ? recorderId : undefined, labels: named, labelKeys: new Set(from.keys()), takenAt }
     for (const { epoch, metric, startedAt, state } of metrics) {
+      if (!Number.isFinite(takenAt) || !Number.isFinite(startedAt)) {
+        throw new TypeError("Expected times that are numbers")
+      }
       const source = { ...of, epoch, startedAt }
       this.epochs.add(epoch)
       yield* this.visitMetric(source, metric, state, conflict)
@@ -238,7 +264,11 @@ export class Collection {
         })
       }
       if (next.done) return
-      for (const sample of next.value) {
+      const samples = next.value
+      for (let at = 0; at < samples.length; at++) {
+        const sample = samples[at]!
+        // What a view shows comes in one batch.
+        if (at % stepSize === stepSize - 1) yield
         let known = families.get(sample.dimension)
         if (known?.[0] !== sample.kind) {
           known = [sample.kind, this.familyOf(metric, sample, source, conflict)]
@@ -257,8 +287,8 @@ export class Collection {
     for (const label in labels) {
       const { conflict, key } = family.label(label)
       if (conflict !== undefined) return this.leaveLabel(family, conflict)
-      if (source.labelKeys.has(key)) {
-        return this.leaveLabel(family, `${quoted(label)} and a label of the recorder, both ${key}`)
+      if (source.labelKeys.has(key) || family.recorderKeys.has(key)) {
+        return this.leaveLabel(family, `${quoted(label)} and a label of a recorder, both ${key}`)
       }
       if (isText(labels[label])) continue
       try {
@@ -292,6 +322,7 @@ export class Collection {
       }
       seen.add(key)
     }
+    family.note(source)
     this.publish(point)
   }
 
@@ -312,7 +343,9 @@ export class Collection {
     if (family instanceof SeriesRefusedError) return family
     if (conflict !== undefined) return labelConflict(family, conflict)
     const taken = family.reserved.find((key) => labelKeys.has(key))
-    return taken === undefined ? family : labelConflict(family, `${taken} of the recorder, which the target needs`)
+    if (taken !== undefined) return labelConflict(family, `${taken} of the recorder, which the target needs`)
+    const both = family.labelAmong(labelKeys)
+    return both === undefined ? family : labelConflict(family, `${quoted(both)}, also of a recorder`)
   }
 
   /** The family of a series, which gets the names that it takes if they are free. */
@@ -360,6 +393,9 @@ const wellFormed = (text: string): string => {
 /** What tells refusals apart: not what was found where that may be another value each time. */
 const keyOfRefusal = ({ expected, found, reason, series }: SeriesRefusedError): string =>
   JSON.stringify([reason, series, expected, reason === "name" || reason === "label" ? found : ""])
+
+/** How many points are visited before whoever collects may rest. */
+const stepSize = 128
 
 /** How many refusals are told apart: a label of a hand-written view may have any value. */
 const maxRefused = 256

@@ -2,7 +2,7 @@ import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import { sliceMs } from "../../internal/Dispatcher.ts"
 import { giveWay, now } from "../../internal/host.ts"
-import { MetricsRuntime, type MetricsRuntimeService, type RuntimeStats } from "../../Runtime.ts"
+import { MetricsRuntime, type MetricsRuntimeService } from "../../Runtime.ts"
 import { Collection, type Point, type Target } from "./Collection.ts"
 import type { SeriesRefusedError } from "./SeriesRefusedError.ts"
 
@@ -44,26 +44,23 @@ export class Collector {
 
   /** Calls back for every point, from one capture per recorder. Gives the event loop back every few milliseconds. */
   each(visit: (point: Point) => void): Effect.Effect<void> {
-    return Effect.gen({ self: this }, function*() {
-      const { captures, stats } = this.runtime
-      const collection = new Collection(this.target, visit)
-      const steps = collection.run(yield* captures, yield* stats, this.runtime, yield* Clock.currentTimeMillis)
-      let until = now() + sliceMs
-      while (!steps.next().done) {
-        if (now() < until) continue
-        yield* giveWay
-        until = now() + sliceMs
-      }
-      yield* this.finish(collection)
-    })
+    return this.collect(visit, this.runtime.captures, (steps) =>
+      Effect.gen(function*() {
+        let until = now() + sliceMs
+        while (!steps.next().done) {
+          if (now() < until) continue
+          yield* giveWay
+          until = now() + sliceMs
+        }
+      }))
   }
 
-  /** The same at once, from `capturesUnsafe`; what it returns logs what was left out. */
-  eachUnsafe(visit: (point: Point) => void, stats: RuntimeStats, time: number): Effect.Effect<void> {
-    const collection = new Collection(this.target, visit)
-    const steps = collection.run(this.runtime.capturesUnsafe(), stats, this.runtime, time)
-    while (!steps.next().done);
-    return this.finish(collection)
+  /** The same at once. */
+  eachUnsafe(visit: (point: Point) => void): Effect.Effect<void> {
+    return this.collect(visit, Effect.sync(() => this.runtime.capturesUnsafe()), (steps) =>
+      Effect.sync(() => {
+        while (!steps.next().done);
+      }))
   }
 
   /** All points. */
@@ -71,6 +68,23 @@ export class Collector {
     return Effect.suspend(() => {
       const points: Array<Point> = []
       return Effect.as(this.each((point) => points.push(point)), points)
+    })
+  }
+
+  private collect(
+    visit: (point: Point) => void,
+    captures: MetricsRuntimeService["captures"],
+    run: (steps: Generator<void, void>) => Effect.Effect<void>
+  ): Effect.Effect<void> {
+    return Effect.gen({ self: this }, function*() {
+      const { runtime } = this
+      const collection = new Collection(this.target, visit)
+      // Before the captures, which leave nothing pending.
+      const { pending } = yield* runtime.stats
+      const captured = yield* captures
+      const stats = { ...yield* runtime.stats, pending }
+      yield* run(collection.run(captured, stats, runtime, yield* Clock.currentTimeMillis))
+      yield* this.finish(collection)
     })
   }
 

@@ -50,10 +50,11 @@ export const writeInto = <E, R>(
   shutdownTimeout: Duration.Duration
 ): Effect.Effect<void, never, R | Scope.Scope> =>
   Effect.gen(function*() {
+    let isEnding = false
     const writing = yield* lines.stream.pipe(
       Stream.run(sink),
       Effect.catchCauseIf(
-        (cause) => !Cause.hasInterruptsOnly(cause),
+        (cause) => !isEnding || !Cause.hasInterruptsOnly(cause),
         (cause) => Effect.logError(new SinkFailedError({ lines: lines.of, cause: Cause.squash(cause) }))
       ),
       Effect.ensuring(lines.release),
@@ -63,6 +64,7 @@ export const writeInto = <E, R>(
     yield* Effect.addFinalizer(() =>
       Effect.gen(function*() {
         if (writing.pollUnsafe() !== undefined) return
+        isEnding = true
         const ending = yield* Effect.forkDetach(Effect.interruptible(lines.end))
         const exit = yield* within(shutdownTimeout)(Effect.interruptible(Fiber.await(writing)))
         if (Option.isSome(exit)) return

@@ -1,7 +1,8 @@
 import * as Cause from "effect/Cause"
-import type * as Duration from "effect/Duration"
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
+import * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
 import { within } from "./within.ts"
 
@@ -31,14 +32,18 @@ export const periodically = ({ interval, run, shutdownTimeout }: {
         yield* restore(Fiber.await(running))
       })
     )
+    const giveUp = Effect.suspend(() =>
+      Effect.andThen(
+        running === undefined ? Effect.void : Effect.forkDetach(Fiber.interrupt(running)),
+        Effect.logWarning(`The last export did not end within ${Duration.format(shutdownTimeout)}`)
+      )
+    )
     yield* Effect.addFinalizer(() =>
       Effect.suspend(() => running === undefined ? Effect.void : Fiber.await(running)).pipe(
         Effect.andThen(runOnce),
         Effect.interruptible,
         within(shutdownTimeout),
-        Effect.andThen(
-          Effect.suspend(() => running === undefined ? Effect.void : Effect.forkDetach(Fiber.interrupt(running)))
-        )
+        Effect.flatMap((ended) => Option.isSome(ended) ? Effect.void : giveUp)
       )
     )
     yield* Effect.sleep(interval).pipe(Effect.andThen(runOnce), Effect.forever, Effect.forkScoped)

@@ -5,7 +5,7 @@ import type { OtlpSerialization } from "effect/observability/OtlpSerialization"
 import type { Since } from "./Baseline.ts"
 import type { Family, Point } from "./Collection.ts"
 import { type DataPoint, dataPointOf, type Head, headOf, type OtlpMetric, type Shape } from "./otlpPoints.ts"
-import { contentOf, MetricWriter, Writer } from "./otlpProtobuf.ts"
+import { contentOf, joined, messageField, MetricWriter, Writer } from "./otlpProtobuf.ts"
 
 /** The points of one metric. */
 interface Metric {
@@ -87,17 +87,14 @@ const protobufSink = (resource: Uint8Array): Sink => {
       return metric
     },
     body: () => {
-      const writer = new Writer()
-      const resourceMetrics = writer.begin(1)
-      writer.append(resource)
-      const scopeMetrics = writer.begin(2)
-      const instrumentation = writer.begin(1)
-      writer.string(1, scope.name)
-      writer.end(instrumentation)
-      for (const metric of metrics) metric.writeTo(writer, 2)
-      writer.end(scopeMetrics)
-      writer.end(resourceMetrics)
-      return HttpBody.uint8Array(writer.written, protobuf)
+      const instrumentation = new Writer()
+      instrumentation.string(1, scope.name)
+      const scopeMetrics = [
+        ...messageField(1, [instrumentation.written]),
+        ...metrics.flatMap((metric) => metric.field(2))
+      ]
+      const bytes = joined(messageField(1, [resource, ...messageField(2, scopeMetrics)]))
+      return HttpBody.uint8Array(bytes, protobuf)
     }
   }
 }

@@ -4,7 +4,6 @@ import * as Duration from "effect/Duration"
 import * as OtlpResource from "effect/observability/OtlpResource"
 import * as Schema from "effect/Schema"
 import * as SchemaTransformation from "effect/SchemaTransformation"
-import type { Options } from "../Otlp.ts"
 
 const optional = Config.withDefault(undefined)
 
@@ -65,8 +64,14 @@ export const environment = Config.all({
   temporality: Config.map(temporality, (given) => given === "lowmemory" ? "delta" : given)
 })
 
+interface Service {
+  readonly serviceName?: string | undefined
+  readonly serviceVersion?: string | undefined
+  readonly attributes?: Readonly<Record<string, unknown>> | undefined
+}
+
 /** What the exporting service is: what is given goes before what the environment says. */
-export const resourceOf = (given: NonNullable<Options["resource"]> = {}): Config.Config<OtlpResource.Resource> =>
+export const resourceOf = (given: Service = {}): Config.Config<OtlpResource.Resource> =>
   Config.all({
     attributes: optional(pairs("OTEL_RESOURCE_ATTRIBUTES")),
     serviceName: optional(Config.String("OTEL_SERVICE_NAME")),

@@ -218,7 +218,8 @@ export class OtlpExporter {
       if (partialSuccess === undefined) return void this.said.delete("partial")
       const { message, rejected } = partialSuccess
       this.rejectedPoints += rejected
-      yield* this.say("Warn", "partial", `${this.host} left out ${rejected} points of an OTLP export: ${message}`)
+      const what = rejected === 0 ? "warns about" : `left out ${rejected} points of`
+      yield* this.say("Warn", "partial", `${this.host} ${what} an OTLP export: ${message}`)
     })
   }
 

@@ -16,7 +16,7 @@ const encoder = new TextEncoder()
 export class Writer {
   private bytes = new Uint8Array(256)
   private view = new DataView(this.bytes.buffer)
-  private length = 0
+  length = 0
 
   /** What was written. */
   get written(): Uint8Array {
@@ -53,12 +53,6 @@ export class Writer {
     this.end(start)
   }
 
-  message(field: number, content: Uint8Array): void {
-    this.tag(field, "delimited")
-    this.bareVarint(content.length)
-    this.append(content)
-  }
-
   packed<A>(field: number, values: ReadonlyArray<A>, write: (value: A) => void): void {
     const start = this.begin(field)
     for (const value of values) write(value)
@@ -84,12 +78,6 @@ export class Writer {
     this.length += length
   }
 
-  append(bytes: Uint8Array): void {
-    this.reserve(bytes.length)
-    this.bytes.set(bytes, this.length)
-    this.length += bytes.length
-  }
-
   /** Takes every whole number that is exact. */
   bareVarint(value: number): void {
     this.reserve(8)
@@ -111,7 +99,7 @@ export class Writer {
     this.length += 8
   }
 
-  private tag(field: number, type: keyof typeof wireType): void {
+  tag(field: number, type: keyof typeof wireType): void {
     this.bareVarint(field << 3 | wireType[type])
   }
 
@@ -132,9 +120,16 @@ const fieldOf: Readonly<Record<Shape, number>> = {
   summary: 11
 }
 
+/** A message in pieces: nothing is copied before all is there. */
+export type Pieces = ReadonlyArray<Uint8Array>
+
+/** How many bytes a piece has, about: a larger one takes long to grow. */
+const pieceSize = 2 ** 16
+
 /** Writes the points of a metric, one after the other. */
 export class MetricWriter {
-  private readonly points = new Writer()
+  private readonly pieces: Array<Uint8Array> = []
+  private points = new Writer()
   private readonly head: Head
 
   constructor(head: Head) {
@@ -145,21 +140,43 @@ export class MetricWriter {
     const start = this.points.begin(1)
     writePoint(this.points, point)
     this.points.end(start)
+    if (this.points.length < pieceSize) return
+    this.pieces.push(this.points.written)
+    this.points = new Writer()
   }
 
-  writeTo(writer: Writer, field: number): void {
+  /** The metric as a field of a message. */
+  field(field: number): Pieces {
     const { aggregationTemporality, description, isMonotonic, name, shape, unit } = this.head
-    const start = writer.begin(field)
-    writer.string(1, name)
-    if (description !== undefined) writer.string(2, description)
-    if (unit !== undefined) writer.string(3, unit)
-    const data = writer.begin(fieldOf[shape])
-    writer.append(this.points.written)
-    if (aggregationTemporality !== undefined) writer.varint(2, aggregationTemporality)
-    if (isMonotonic !== undefined) writer.varint(3, isMonotonic ? 1 : 0)
-    writer.end(data)
-    writer.end(start)
+    const before = new Writer()
+    before.string(1, name)
+    if (description !== undefined) before.string(2, description)
+    if (unit !== undefined) before.string(3, unit)
+    const after = new Writer()
+    if (aggregationTemporality !== undefined) after.varint(2, aggregationTemporality)
+    if (isMonotonic !== undefined) after.varint(3, isMonotonic ? 1 : 0)
+    const data = [...this.pieces, this.points.written, after.written]
+    return messageField(field, [before.written, ...messageField(fieldOf[shape], data)])
   }
+}
+
+/** A message as a field of another one. */
+export const messageField = (field: number, content: Pieces): Pieces => {
+  const header = new Writer()
+  header.tag(field, "delimited")
+  header.bareVarint(content.reduce((length, piece) => length + piece.length, 0))
+  return [header.written, ...content]
+}
+
+/** All pieces in one. */
+export const joined = (pieces: Pieces): Uint8Array<ArrayBuffer> => {
+  const bytes = new Uint8Array(pieces.reduce((length, piece) => length + piece.length, 0))
+  let at = 0
+  for (const piece of pieces) {
+    bytes.set(piece, at)
+    at += piece.length
+  }
+  return bytes
 }
 
 const writePoint = (writer: Writer, { data, shape }: DataPoint): void => {

@@ -8,6 +8,7 @@ import type { HttpClientRequest } from "effect/http/HttpClientRequest"
 import type { HttpClientResponse } from "effect/http/HttpClientResponse"
 import * as Option from "effect/Option"
 import * as Result from "effect/Result"
+import * as Stream from "effect/Stream"
 import { messageOf, type PartialSuccess, partialSuccessOf } from "./otlpResponse.ts"
 
 /** What became of a request. */
@@ -48,6 +49,9 @@ const unsure = new Set([502, 504])
 
 const ofBody = new Set([400, 413, 415, 422])
 
+/** What a receiver says is short. */
+const longestBody = "64 KiB"
+
 /** Sends a request once, and is neither traced nor measured. */
 export const send = (
   client: HttpClient.HttpClient,
@@ -61,7 +65,7 @@ export const send = (
     Effect.flatMap((response) =>
       Option.isSome(response) ? replyOf(response.value, timeout) : Effect.succeed(lost("no response in time"))
     ),
-    Effect.catch((error) => Effect.succeed(lost(withCause(error)))),
+    Effect.catch((error) => Effect.succeed(lost(causeOf(error)))),
     Effect.catchDefect((defect) => Effect.succeed(lost(String(defect)))),
     Effect.provideService(HttpClient.TracerDisabledWhen, () => true),
     Effect.withTracerEnabled(false)
@@ -71,8 +75,8 @@ const replyOf = (response: HttpClientResponse, timeout: Duration.Duration): Effe
   Effect.gen(function*() {
     const { headers, status } = response
     // Read also where it does not matter: else the connection stays taken.
-    const buffer = yield* Effect.option(Effect.timeout(response.arrayBuffer, timeout))
-    const body = new Uint8Array(Option.getOrElse(buffer, () => new ArrayBuffer(0)))
+    const read = Stream.mkUint8Array(Stream.limitBytes(response.stream, longestBody, () => Stream.empty))
+    const body = Option.getOrElse(yield* Effect.option(Effect.timeout(read, timeout)), () => new Uint8Array())
     const contentType = headers["content-type"]
     if (status >= 200 && status < 300) {
       return { _tag: "Taken", partialSuccess: partialSuccessOf(contentType, body) }
@@ -101,9 +105,13 @@ const lost = (reason: string): Unavailable => ({
   retryAfter: undefined
 })
 
-/** What happened to the connection is in the cause, or in the cause of that. */
-const withCause = (error: HttpClientError): string => {
-  let cause: unknown = error.cause
-  while (cause instanceof Error && cause.cause !== undefined) cause = cause.cause
-  return cause === undefined ? error.message : `${error.message}: ${cause instanceof Error ? cause.message : cause}`
+/**
+ * What happened to the connection is in the cause, or in the cause of that. The
+ * messages of the client have the whole address in them, which may have a key in it.
+ */
+const causeOf = ({ cause, reason }: HttpClientError): string => {
+  let last: unknown = cause
+  while (last instanceof Error && last.cause !== undefined) last = last.cause
+  if (!(last instanceof Error)) return last === undefined ? reason._tag : String(last)
+  return last.message || String((last as { readonly code?: unknown }).code ?? last.name)
 }

@@ -17,7 +17,7 @@ export const partialSuccessOf = (contentType: string | undefined, body: Uint8Arr
   }
 }
 
-const longest = 200
+const shortened = (message: string): string => message.slice(0, 200).trim()
 
 /** Why a receiver refuses, as far as it says so in a text, or as a `google.rpc.Status`. */
 export const messageOf = (contentType: string | undefined, body: Uint8Array): string => {
@@ -27,7 +27,7 @@ export const messageOf = (contentType: string | undefined, body: Uint8Array): st
       : contentType?.startsWith("text/") === true
       ? decoder.decode(body)
       : decoder.decode(fieldsOf(body).get(2) as Uint8Array | undefined)
-    return typeof message === "string" ? message.slice(0, longest).trim() : ""
+    return typeof message === "string" ? shortened(message) : ""
   } catch {
     return ""
   }
@@ -35,16 +35,18 @@ export const messageOf = (contentType: string | undefined, body: Uint8Array): st
 
 const ofJson = (body: Uint8Array): PartialSuccess => {
   const { errorMessage = "", rejectedDataPoints = 0 } = JSON.parse(decoder.decode(body)).partialSuccess
-  return { rejected: Number(rejectedDataPoints), message: String(errorMessage) }
+  return { rejected: countOf(Number(rejectedDataPoints)), message: shortened(String(errorMessage)) }
 }
 
 const ofProtobuf = (body: Uint8Array): PartialSuccess => {
   const partialSuccess = fieldsOf(fieldsOf(body).get(1) as Uint8Array)
   return {
-    rejected: (partialSuccess.get(1) as number | undefined) ?? 0,
-    message: decoder.decode(partialSuccess.get(2) as Uint8Array | undefined)
+    rejected: countOf(partialSuccess.get(1)),
+    message: shortened(decoder.decode(partialSuccess.get(2) as Uint8Array | undefined))
   }
 }
+
+const countOf = (u: unknown): number => Number.isSafeInteger(u) && (u as number) > 0 ? u as number : 0
 
 /** The fields of a message of Protocol Buffers that are numbers or have a length, by their numbers. */
 const fieldsOf = (bytes: Uint8Array): ReadonlyMap<number, number | Uint8Array> => {

@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Arbitrary, Effect, Option, Schema } from "effect"
 import { TestClock } from "effect/testing"
-import { type Dimension, Event, Metric, Runtime } from "mvx-metrics"
+import { type Dimension, Event, Metric, Recorder, Runtime } from "mvx-metrics"
 import { labelsOf, type Point, seriesKey, type Target } from "../../../src/exporters/internal/Collection.ts"
 import { Collector } from "../../../src/exporters/internal/Collector.ts"
 import { prometheusTargets } from "../../../src/exporters/internal/prometheusNames.ts"
@@ -255,6 +255,24 @@ describe("a collection", () => {
         `counter "big_total" of metric "wrong": expected a counter of zero or more, found -1`
       ])
       assert.deepStrictEqual(leftOut, { value: 3 })
+    }))
+
+  it.effect.each<[string, object | undefined]>([
+    ["is none", undefined],
+    ["has no labels", { labels: undefined }],
+    ["has no time", { takenAt: NaN }]
+  ])("leaves out what a custom recorder captured if it %s", ([, wrong]) =>
+    Effect.gen(function*() {
+      const capture = (base: Recorder.Handle) =>
+        Effect.map(base.capture, (capture) =>
+          (wrong === undefined ? wrong : { ...capture, ...wrong }) as Recorder.RecorderCapture)
+      const { leftOut, refused, shown } = yield* collectBeside([Good], {
+        wrap: (base) =>
+          Effect.succeed(Recorder.decorate(base, { capture: capture(base) }))
+      })
+      assert.deepStrictEqual(shown, [])
+      assert.deepStrictEqual(leftOut, { view: 1 })
+      assert.match(refused[0]!, /^what a custom recorder captured: expected a capture, found /)
     }))
 
   it.effect("leaves out a metric whose view throws", () =>
@@ -552,6 +570,20 @@ describe("labels that collide", () => {
       assert.deepStrictEqual(leftOut, { label: 2 })
     }))
 
+  it.effect("of a dimension and another recorder are refused, where one series could be there twice", () =>
+    Effect.gen(function*() {
+      const By = ofDimensions("http", (d) => ({ total: d.by("region", () => "eu", d.count()) }))
+      const Whole = ofDimensions("http", (d) => ({ total: d.count() }))
+      const by: Runtime.RecorderOptions = { metrics: [By], export: "rollup" }
+      const whole: Runtime.RecorderOptions = { metrics: [Whole], export: "rollup", labels: { region: "eu" } }
+      for (const recorders of [{ a: by, b: whole }, { b: whole, a: by }]) {
+        const { leftOut, refused, shown } = yield* collect(recorders)
+        assert.deepStrictEqual(shown, [`http_total {"region":"eu"} 1`])
+        assert.deepStrictEqual(leftOut, { label: 1 })
+        assert.match(refused[0]!, /"region"/)
+      }
+    }))
+
   it.effect("of a recorder and a dimension are refused, and other dimensions are not", () =>
     Effect.gen(function*() {
       const M = ofDimensions("m", (d) => ({
@@ -562,8 +594,8 @@ describe("labels that collide", () => {
       const { leftOut, refused, shown } = yield* collectBeside([M], { labels: { "http.route": "/" } })
       assert.deepStrictEqual(shown, [`m_total {"http_route":"/","recorder_id":"a"} 1`])
       assert.deepStrictEqual(refused, [
-        `counter "by" of metric "m": expected labels with names of their own, found "http_route" and a label of the recorder, both http_route`,
-        `counter "by_id" of metric "m": expected labels with names of their own, found "recorder.id" and a label of the recorder, both recorder_id`
+        `counter "by" of metric "m": expected labels with names of their own, found "http_route" and a label of a recorder, both http_route`,
+        `counter "by_id" of metric "m": expected labels with names of their own, found "recorder.id" and a label of a recorder, both recorder_id`
       ])
       assert.deepStrictEqual(leftOut, { label: 2 })
     }))
@@ -833,6 +865,11 @@ describe("the figures of a runtime", () => {
         `skipped_total {"metric":"m"} 2`,
         `over_limit_total {"dimension":"m.by"} 1`
       ]
+      assert.deepStrictEqual(
+        yield* shown(),
+        [...expected, "pending  3", "recorders  2"],
+        "a collection leaves nothing pending"
+      )
       assert.deepStrictEqual(yield* shown(), [...expected, "recorders  2"])
       yield* runtime.removeRecorder("failing")
       yield* runtime.removeRecorder("dropping")
