@@ -19,6 +19,9 @@ export default defineConfig({
     exclude: ["test/accuracy/**"],
     // The default leaves one core free, which of two is half of them.
     maxWorkers: Math.max(2, availableParallelism() - 1),
+    // A machine that is busy with something else makes no test fail.
+    testTimeout: 30_000,
+    hookTimeout: 30_000,
     setupFiles: ["test/setup.ts"],
     typecheck: { include: ["test/**/*.test-d.ts"], tsconfig: "./tsconfig.json" }
   }

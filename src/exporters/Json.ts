@@ -63,11 +63,11 @@ import * as Stream from "effect/Stream"
 import { InvalidOptionError } from "../Recorder.ts"
 import { MetricsRuntime } from "../Runtime.ts"
 import { booleanOf, checked, intervalOf, shutdownTimeoutOf } from "./internal/exporterOptions.ts"
-import { writeInto } from "./internal/NdjsonSink.ts"
-import { capturesUntilEnd, changesUntilEnd, linesOfCaptures, linesOfChanges } from "./internal/ndjsonStreams.ts"
+import { writeInto } from "./internal/json/NdjsonSink.ts"
+import { capturesUntilEnd, changesUntilEnd, linesOfCaptures, linesOfChanges } from "./internal/json/ndjsonStreams.ts"
 
-export { NoJsonError } from "./internal/NdjsonLines.ts"
-export { SinkFailedError } from "./internal/NdjsonSink.ts"
+export { NoJsonError } from "./internal/json/NdjsonLines.ts"
+export { SinkFailedError } from "./internal/json/NdjsonSink.ts"
 export { SeriesRefusedError } from "./internal/SeriesRefusedError.ts"
 
 /**

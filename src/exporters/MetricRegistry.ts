@@ -31,9 +31,9 @@ import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
 import * as EffectMetric from "effect/Metric"
 import { MetricsRuntime } from "../Runtime.ts"
-import { BridgedRegistry } from "./internal/BridgedRegistry.ts"
 import { Collector } from "./internal/Collector.ts"
-import { RegistryBridge } from "./internal/RegistryBridge.ts"
+import { BridgedRegistry } from "./internal/registry/BridgedRegistry.ts"
+import { RegistryBridge } from "./internal/registry/RegistryBridge.ts"
 
 export { SeriesRefusedError } from "./internal/SeriesRefusedError.ts"
 

@@ -50,8 +50,8 @@ import { InvalidOptionError } from "../Recorder.ts"
 import type { MetricsRuntime } from "../Runtime.ts"
 import { Collector } from "./internal/Collector.ts"
 import { checked } from "./internal/exporterOptions.ts"
-import { prometheusTargets } from "./internal/prometheusNames.ts"
-import { Exposition } from "./internal/prometheusText.ts"
+import { Exposition } from "./internal/prometheus/Exposition.ts"
+import { prometheusTargets } from "./internal/prometheus/names.ts"
 import type { SeriesRefusedError } from "./internal/SeriesRefusedError.ts"
 
 export { SeriesRefusedError } from "./internal/SeriesRefusedError.ts"
@@ -199,7 +199,7 @@ export const check = (
     const collector = yield* collectorOf(options)
     yield* collector.each(() => {})
     const [first] = collector.refused
-    if (first !== undefined) return yield* Effect.fail(first)
+    if (first !== undefined) return yield* first
   })
 
 /**

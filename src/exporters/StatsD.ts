@@ -67,8 +67,8 @@ import { InvalidOptionError } from "../Recorder.ts"
 import type { MetricsRuntime } from "../Runtime.ts"
 import { checked, intervalOf, shutdownTimeoutOf } from "./internal/exporterOptions.ts"
 import { periodically } from "./internal/Periodic.ts"
-import { type ExporterSettings, StatsDExporter } from "./internal/statsdExporter.ts"
-import { maxPayload } from "./internal/statsdPackets.ts"
+import { maxPayload } from "./internal/statsd/Packets.ts"
+import { type ExporterSettings, StatsDExporter } from "./internal/statsd/StatsDExporter.ts"
 
 export { SeriesRefusedError } from "./internal/SeriesRefusedError.ts"
 

@@ -3,7 +3,7 @@ import { Console as EffectConsole, Duration, Effect, Exit, Layer, Option, Scope 
 import { TestClock, TestConsole } from "effect/testing"
 import { type Dimension, type Event, Metric, type Recorder, Runtime } from "mvx-metrics"
 import * as Console from "mvx-metrics/exporters/Console"
-import { terminalOf } from "../../src/exporters/internal/terminal.ts"
+import { terminalOf } from "../../src/exporters/internal/console/terminal.ts"
 import { BrokenView, collectLogs, outcome, settle } from "../support.ts"
 
 interface Saved {

@@ -7,6 +7,9 @@ import { type Dimension, Event, Metric, Runtime } from "mvx-metrics"
 import * as Prometheus from "mvx-metrics/exporters/Prometheus"
 import { request } from "node:http"
 import { gunzipSync } from "node:zlib"
+import { Collector } from "../../src/exporters/internal/Collector.ts"
+import { Exposition } from "../../src/exporters/internal/prometheus/Exposition.ts"
+import { prometheusTargets } from "../../src/exporters/internal/prometheus/names.ts"
 import { collectLogs } from "../support.ts"
 
 class Seen extends Event.Class<Seen>()("seen", { label: Schema.String, value: Schema.Finite }) {}
@@ -147,20 +150,20 @@ m_large${of} 1e+21
     ],
     [
       "gauges with a unit that stands inside of the name",
-      showing("m", { "latency_seconds.max": 3, size_kb: 4n }, {
+      showing("m", { "latency_seconds.max": 9, size_kb: 4n }, {
         "latency_seconds.max": { kind: "gauge", unit: "ms" },
         size_kb: { kind: "gauge", unit: "kBy" }
       }),
       `# HELP m_latency_seconds_max m: latency_seconds.max
 # TYPE m_latency_seconds_max gauge
-m_latency_seconds_max${of} 0.003
+m_latency_seconds_max${of} 0.009
 # HELP m_size_bytes m: size_kb
 # TYPE m_size_bytes gauge
 m_size_bytes${of} 4000
 `,
       `# HELP m_latency_seconds_max m: latency_seconds.max
 # TYPE m_latency_seconds_max gauge
-m_latency_seconds_max${of} 0.003
+m_latency_seconds_max${of} 0.009
 # HELP m_size_bytes m: size_kb
 # TYPE m_size_bytes gauge
 # UNIT m_size_bytes bytes
@@ -543,6 +546,23 @@ m_wait_ms_created${of} ${created}
     }))
 })
 
+describe("the pieces of a text", () => {
+  it.effect("are neither many nor large, whether it is of many families or of a large one", () =>
+    Effect.gen(function*() {
+      const Large = ofDimensions("large", (d) => ({ by: d.by("of", label, d.max(value), { limit: 20_000 }) }))
+      const Many = showing("many", Object.fromEntries(Array.from({ length: 3_000 }, (_, n) => [`n${n}`, n])))
+      const events = Array.from({ length: 10_000 }, (_, n) => seen(n, `${n}`))
+      const runtime = yield* runtimeOf({ r: { metrics: [Large, Many] } }, events)
+      const collector = yield* Collector.make(prometheusTargets.base).pipe(provideRuntime(runtime))
+      const exposition = new Exposition("text", "base")
+      yield* collector.each(exposition.add)
+      const lengths = Array.from(exposition.pieces(), ({ length }) => length)
+      assert.isAbove(lengths.length, 2)
+      assert.isAtLeast(Math.min(...lengths.slice(0, -1)), 65_536)
+      assert.isAtMost(Math.max(...lengths), 2 * 65_536)
+    }))
+})
+
 describe("Prometheus.format", () => {
   it.effect("refuses options that there are not", () =>
     Effect.gen(function*() {
@@ -663,6 +683,9 @@ describe("Prometheus.negotiate", () => {
     ["application/openmetrics-text;q=0.4,text/plain;q=0.5", "text"],
     ["application/openmetrics-text;q=0.4,text/plain;q=0.2,text/plain;q=0.5", "text"],
     ["application/openmetrics-text;q=0.4,application/openmetrics-text;q=0.6,text/plain;q=0.5", "openmetrics"],
+    ["application/openmetrics-text;q=0.4,text/plain;q=0.5,text/plain;q=0.2", "text"],
+    ["application/openmetrics-text;q=0.4,text/plain;q=much", "openmetrics"],
+    ["application/openmetrics-text;q=0.4,text/plain;version=9", "text"],
     ["application/openmetrics-text;q=0,*/*", "text"],
     ["application/openmetrics-text;q=0", "text"],
     ["application/openmetrics-text;q=0.1,text/*;q=0.2", "text"],
@@ -828,6 +851,11 @@ describe("Prometheus.layer", () => {
         HttpRouter.add("GET", "/hello", HttpServerResponse.text("hello"))
       )
     ))))
+
+  it.effect("answers wherever it is asked where its path is *", () =>
+    Effect.gen(function*() {
+      assert.include((yield* ask("/any/thing")).body.toString(), `m_by_seconds`)
+    }).pipe(Effect.provide(serving([seen(5)], Prometheus.layer({ path: "*" })))))
 
   it.effect("gives the headers alone to who asks for those, and nothing to who would change something", () =>
     Effect.gen(function*() {

@@ -1,3 +1,4 @@
+import { NodeHttpClient } from "@effect/platform-node"
 import { assert, describe, it } from "@effect/vitest"
 import { Clock, Effect, Fiber, Layer, Schema } from "effect"
 import { FetchHttpClient, HttpClient } from "effect/http"
@@ -99,6 +100,23 @@ describe("A receiver that cannot take an export", () => {
         assert.isTrue(receiver.exports.every((sent) => isSame(sent, receiver.exports[0]!)))
       })
   )
+
+  it.effect.each(
+    [
+      ["fetch", NodeHttpClient.layerFetch],
+      ["undici", NodeHttpClient.layerUndici],
+      ["node:http", NodeHttpClient.layerNodeHttp]
+    ] as const
+  )("gets it again from every client of Node: %s", ([, client]) =>
+    Effect.gen(function*() {
+      const receiver = yield* makeReceiver
+      const app = yield* counting(receiver, { temporality: "delta", compression: "gzip" }, { client })
+      receiver.answers.push({ status: 503, body: "busy" }, { status: "reset" })
+      yield* app.exportWithRetries
+      emitAll(app.recorder, hits(1, 2))
+      yield* app.nextExport
+      assert.deepStrictEqual(hitsIn(receiver.exports), [3, 3, 3, 2])
+    }))
 
   it.effect("is not overrun where it asks not to wait at all", () =>
     Effect.gen(function*() {
@@ -279,13 +297,12 @@ describe("A receiver that takes a part of an export", () => {
       const { layer, lines } = collectLogs()
       const app = yield* counting(receiver).pipe(Effect.provide(layer))
       receiver.answers.push(
-        json({ rejectedDataPoints: "1e999", errorMessage: "x".repeat(1_000) }),
-        json({ rejectedDataPoints: -1, errorMessage: "y".repeat(100_000) })
+        json({ rejectedDataPoints: 5, errorMessage: "y".repeat(100_000) }),
+        json({ rejectedDataPoints: -1, errorMessage: "x".repeat(1_000) }),
+        json({ rejectedDataPoints: "1e999", errorMessage: "endless" })
       )
-      yield* app.nextExport
-      yield* app.nextExport
-      yield* app.nextExport
-      assert.deepStrictEqual(receiver.exports.map((sent) => figuresOf(sent).rejected), [0, 0, 0])
+      for (let exports = 0; exports < 4; exports++) yield* app.nextExport
+      assert.deepStrictEqual(receiver.exports.map((sent) => figuresOf(sent).rejected), [0, 0, 0, 0])
       assert.deepStrictEqual(lines.map((line) => line.text).filter((text) => text.includes("OTLP")), [
         `Warn ${new URL(receiver.url).host} warns about an OTLP export: ${"x".repeat(200)}`
       ])

@@ -4,7 +4,7 @@ import { TestClock } from "effect/testing"
 import { type Dimension, Event, Metric, Recorder, Runtime } from "mvx-metrics"
 import { labelsOf, type Point, seriesKey, type Target } from "../../../src/exporters/internal/Collection.ts"
 import { Collector } from "../../../src/exporters/internal/Collector.ts"
-import { prometheusTargets } from "../../../src/exporters/internal/prometheusNames.ts"
+import { prometheusTargets } from "../../../src/exporters/internal/prometheus/names.ts"
 import type { SeriesRefusedError } from "../../../src/exporters/internal/SeriesRefusedError.ts"
 import { BrokenView, collectLogs, Hit, Hits, throwingAt } from "../../support.ts"
 
@@ -295,12 +295,33 @@ describe("a collection", () => {
     ["counts that are none", { count: 1, sum: 1, boundaries: [1], counts: ["x", {}] }, "histogram"],
     ["counts of bigint", { count: 1n, sum: 1n, boundaries: [1], counts: [1n, 0n] }, "histogram"],
     ["boundaries that are none", { count: 1, sum: 1, boundaries: ["a"], counts: [1, 0] }, "histogram"],
+    ["boundaries that fall", { count: 1, sum: 1, boundaries: [2, 1], counts: [1, 0, 0] }, "histogram"],
+    ["an extreme that is none", { count: 1, sum: 1, min: "1", boundaries: [], counts: [1] }, "histogram"],
+    ["no sum", { count: 1, boundaries: [], counts: [1] }, "histogram"],
     ["empty buckets", { count: 1, sum: 1, scale: 0, zeroCount: 0, positive: {}, negative: {} }, "histogram"],
     [
       "no count of zero",
       { count: 1, sum: 1, scale: 0, positive: { offset: 0, counts: [1] }, negative: { offset: 0, counts: [] } },
       "histogram"
     ],
+    [
+      "a scale between two",
+      {
+        count: 1,
+        sum: 1,
+        scale: 0.5,
+        zeroCount: 1,
+        positive: { offset: 0, counts: [] },
+        negative: { offset: 0, counts: [] }
+      },
+      "histogram"
+    ],
+    [
+      "buckets at no place",
+      { count: 1, sum: 1, scale: 0, zeroCount: 1, positive: { counts: [] }, negative: { offset: 0, counts: [] } },
+      "histogram"
+    ],
+    ["a sum of bigint", { count: 1, sum: 1n, quantiles: {} }, "summary"],
     ["quantiles that are none", { count: 1, sum: 1, quantiles: { 0.5: "x" } }, "summary"]
   ])("goes on where a view shows a distribution that is none: %s", ([, value, kind]) =>
     Effect.gen(function*() {

@@ -2,10 +2,10 @@
 import * as HttpBody from "effect/http/HttpBody"
 import type { Resource } from "effect/observability/OtlpResource"
 import type { OtlpSerialization } from "effect/observability/OtlpSerialization"
-import type { Since } from "./Baseline.ts"
-import type { Family, Point } from "./Collection.ts"
-import { type DataPoint, dataPointOf, type Head, headOf, type OtlpMetric, type Shape } from "./otlpPoints.ts"
-import { contentOf, joined, messageField, MetricWriter, Writer } from "./otlpProtobuf.ts"
+import type { Since } from "../Baseline.ts"
+import type { Family, Point } from "../Collection.ts"
+import { type DataPoint, dataPointOf, type Head, headOf, type OtlpMetric, type Shape } from "./points.ts"
+import { contentOf, joined, messageField, MetricWriter, Writer } from "./protobuf.ts"
 
 /** The points of one metric. */
 interface Metric {

@@ -1,11 +1,11 @@
 /** The values of series in the data model of OTLP. */
 import type * as OtlpMetrics from "effect/observability/OtlpMetrics"
 import type { KeyValue } from "effect/observability/OtlpResource"
-import type { BucketsValue, ExponentialValue } from "../../internal/dimension/ExponentialHistogram.ts"
-import type { HistogramValue } from "../../internal/dimension/Histogram.ts"
-import type { QuantilesValue } from "../../internal/dimension/Quantiles.ts"
-import type { Since } from "./Baseline.ts"
-import type { Family, Point } from "./Collection.ts"
+import type { BucketsValue, ExponentialValue } from "../../../internal/dimension/ExponentialHistogram.ts"
+import type { HistogramValue } from "../../../internal/dimension/Histogram.ts"
+import type { QuantilesValue } from "../../../internal/dimension/Quantiles.ts"
+import type { Since } from "../Baseline.ts"
+import type { Family, Point } from "../Collection.ts"
 
 /** A metric as Effect's serialisation takes it. */
 export type OtlpMetric = OtlpMetrics.MetricsData["resourceMetrics"][number]["scopeMetrics"][number]["metrics"][number]

@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Arbitrary, Schema } from "effect"
 import type { Metric } from "mvx-metrics"
-import { familyName, prometheusTargets, unitOf } from "../../../src/exporters/internal/prometheusNames.ts"
+import { familyName, prometheusTargets, unitOf } from "../../../../src/exporters/internal/prometheus/names.ts"
 
 type Name = readonly [
   metric: string,

@@ -1,9 +1,9 @@
 import * as Context from "effect/Context"
 import * as EffectMetric from "effect/Metric"
+import { type Family, labelsOf, type Point, type Target } from "../Collection.ts"
 import type { BridgedRegistry } from "./BridgedRegistry.ts"
-import { type Family, labelsOf, type Point, type Target } from "./Collection.ts"
-import { faultOf, kinds, metricOf, stateOf } from "./registryState.ts"
-import { prometheusKey, prometheusName, prometheusNames, registryTarget } from "./registryTarget.ts"
+import { faultOf, kinds, metricOf, stateOf } from "./state.ts"
+import { prometheusKey, prometheusName, prometheusNames, registryTarget } from "./target.ts"
 
 type Refusal = ReturnType<NonNullable<Target["refusalOf"]>>
 

@@ -9,7 +9,7 @@ import type { HttpClientResponse } from "effect/http/HttpClientResponse"
 import * as Option from "effect/Option"
 import * as Result from "effect/Result"
 import * as Stream from "effect/Stream"
-import { messageOf, type PartialSuccess, partialSuccessOf } from "./otlpResponse.ts"
+import { messageOf, type PartialSuccess, partialSuccessOf } from "./response.ts"
 
 /** What became of a request. */
 export type Reply = Taken | Refused | Unavailable

@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Schema } from "effect"
 import { type Dimension, Event, Metric } from "mvx-metrics"
-import { type Observation, observationsOf } from "../../../src/exporters/internal/statsdObservations.ts"
+import { type Observation, observationsOf } from "../../../../src/exporters/internal/statsd/observations.ts"
 
 type Distribution = Dimension.HistogramValue | Dimension.ExponentialValue
 

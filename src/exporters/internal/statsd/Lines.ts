@@ -1,9 +1,9 @@
-import type { ExponentialValue } from "../../internal/dimension/ExponentialHistogram.ts"
-import type { HistogramValue } from "../../internal/dimension/Histogram.ts"
-import type { QuantilesValue } from "../../internal/dimension/Quantiles.ts"
-import type { BaselineRead } from "./Baseline.ts"
-import { Family, labelsOf, type Point, seriesName, type Target } from "./Collection.ts"
-import { type Observation, observationsOf } from "./statsdObservations.ts"
+import type { ExponentialValue } from "../../../internal/dimension/ExponentialHistogram.ts"
+import type { HistogramValue } from "../../../internal/dimension/Histogram.ts"
+import type { QuantilesValue } from "../../../internal/dimension/Quantiles.ts"
+import type { BaselineRead } from "../Baseline.ts"
+import { Family, labelsOf, type Point, seriesName, type Target } from "../Collection.ts"
+import { type Observation, observationsOf } from "./observations.ts"
 
 /** How a server wants its lines. */
 export interface Format {

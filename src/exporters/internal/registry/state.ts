@@ -1,9 +1,9 @@
 /** The series of a runtime as metrics of Effect. */
 import * as EffectMetric from "effect/Metric"
-import { describe } from "../../internal/describe.ts"
-import type { InstrumentKind } from "../../Metric.ts"
-import { bucketsOf } from "./buckets.ts"
-import type { Family, Point } from "./Collection.ts"
+import { describe } from "../../../internal/describe.ts"
+import type { InstrumentKind } from "../../../Metric.ts"
+import { bucketsOf } from "../buckets.ts"
+import type { Family, Point } from "../Collection.ts"
 
 /** The kind that is nearest to a type of Effect. */
 export const kinds: Readonly<Record<EffectMetric.Metric.Type, InstrumentKind>> = {

@@ -1,5 +1,5 @@
-import type { ExponentialValue } from "../../internal/dimension/ExponentialHistogram.ts"
-import type { HistogramValue } from "../../internal/dimension/Histogram.ts"
+import type { ExponentialValue } from "../../../internal/dimension/ExponentialHistogram.ts"
+import type { HistogramValue } from "../../../internal/dimension/Histogram.ts"
 
 type Distribution = HistogramValue | ExponentialValue
 

@@ -6,7 +6,7 @@
  * 125 000 points of a metric on, and holds the event loop for 20 µs per point.
  */
 import type { Fixed64, KeyValue } from "effect/observability/OtlpResource"
-import type { DataPoint, ExponentialPoint, Head, HistogramPoint, Shape } from "./otlpPoints.ts"
+import type { DataPoint, ExponentialPoint, Head, HistogramPoint, Shape } from "./points.ts"
 
 const wireType = { varint: 0, fixed64: 1, delimited: 2 } as const
 

@@ -7,8 +7,8 @@ import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
 import type * as Sink from "effect/Sink"
 import * as Stream from "effect/Stream"
-import { describe } from "../../internal/describe.ts"
-import { within } from "./within.ts"
+import { describe } from "../../../internal/describe.ts"
+import { within } from "../within.ts"
 
 /**
  * The sink of a layer has failed: nothing more is written to it. Everything else

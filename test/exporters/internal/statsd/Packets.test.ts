@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Schema } from "effect"
-import { maxPayload, Packets } from "../../../src/exporters/internal/statsdPackets.ts"
+import { maxPayload, Packets } from "../../../../src/exporters/internal/statsd/Packets.ts"
 
 const packed = (mtu: number, lines: ReadonlyArray<string>) => {
   const packets = new Packets(mtu)

@@ -1,7 +1,7 @@
 /** Values as people read them. */
-import type { ExponentialValue } from "../../internal/dimension/ExponentialHistogram.ts"
-import type { HistogramValue } from "../../internal/dimension/Histogram.ts"
-import type { QuantilesValue } from "../../internal/dimension/Quantiles.ts"
+import type { ExponentialValue } from "../../../internal/dimension/ExponentialHistogram.ts"
+import type { HistogramValue } from "../../../internal/dimension/Histogram.ts"
+import type { QuantilesValue } from "../../../internal/dimension/Quantiles.ts"
 
 /** A distribution of any kind. */
 export type Distribution = HistogramValue | ExponentialValue | QuantilesValue<ReadonlyArray<number>>

@@ -1,13 +1,13 @@
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import type { DatagramSocketError } from "effect/socket/DatagramSocket"
-import { pause } from "../../internal/host.ts"
-import { MetricsRuntime } from "../../Runtime.ts"
-import { Baseline } from "./Baseline.ts"
-import { Collector } from "./Collector.ts"
-import { Destination } from "./statsdDestination.ts"
-import { type Format, Lines } from "./statsdLines.ts"
-import { maxPayload, Packets } from "./statsdPackets.ts"
+import { pause } from "../../../internal/host.ts"
+import { MetricsRuntime } from "../../../Runtime.ts"
+import { Baseline } from "../Baseline.ts"
+import { Collector } from "../Collector.ts"
+import { Destination } from "./Destination.ts"
+import { type Format, Lines } from "./Lines.ts"
+import { maxPayload, Packets } from "./Packets.ts"
 
 export interface ExporterSettings extends Format {
   readonly host: string
