@@ -2,6 +2,7 @@
 import * as Config from "effect/Config"
 import * as Duration from "effect/Duration"
 import * as OtlpResource from "effect/observability/OtlpResource"
+import * as Predicate from "effect/Predicate"
 import * as Schema from "effect/Schema"
 import * as SchemaTransformation from "effect/SchemaTransformation"
 
@@ -92,4 +93,10 @@ export const resourceOf = (given: Service = {}): Config.Config<OtlpResource.Reso
   }))
 
 /** As the specification has it for a service without a name. */
-const unknownService = typeof process === "undefined" ? "unknown_service" : `unknown_service:${process.release.name}`
+const unknownService = ["unknown_service", (globalThis as Host).process?.release?.name].filter(Predicate.isNotUndefined)
+  .join(":")
+
+/** Not every host has a process. */
+interface Host {
+  readonly process?: { readonly release?: { readonly name?: string | undefined } | undefined } | undefined
+}
