@@ -34,12 +34,14 @@ await runtime.runPromise(
 await runtime.runPromise(Runtime.MetricsRuntime.use(({ captures }) => captures))
 const url = await runtime.runPromise(HttpServer.addressFormattedWith((address) => Effect.succeed(`${address}/metrics`)))
 
-// The one who scrapes has a thread of its own: what it does with the answer is not measured.
+// The one who scrapes has a thread of its own, and makes little of the answer: on two cores it would be measured, too.
 const scraper = new Worker(
   `const { parentPort } = require("node:worker_threads")
    parentPort.on("message", async (url) => {
-     const text = await (await fetch(url)).text()
-     parentPort.postMessage(text.split("\\n").filter((line) => line.startsWith("requests_")).length)
+     const body = Buffer.from(await (await fetch(url)).arrayBuffer())
+     let lines = 0
+     for (let at = 0; (at = body.indexOf("\\nrequests_", at)) >= 0; at++) lines++
+     parentPort.postMessage(lines)
    })`,
   { eval: true }
 )

@@ -1567,6 +1567,28 @@ describe("a custom recorder", () => {
       assert.deepStrictEqual(lines.map(({ text }) => text), ["Error A custom recorder could not be read"])
     }))
 
+  it.effect("that answers at once is read at once", () =>
+    Effect.gen(function*() {
+      const runtime = yield* Runtime.make()
+      yield* runtime.createRecorder("a", { wrap: (base) => Effect.succeed(Recorder.decorate(base, {})) })
+      const captures = yield* Effect.sync(() => Effect.runSync(runtime.captures))
+      assert.deepStrictEqual(captures.map(({ recorderId }) => recorderId), ["a"])
+    }))
+
+  it.effect("is read no longer than somebody waits for it", () =>
+    Effect.gen(function*() {
+      let interrupted = 0
+      const capture = Effect.onInterrupt(Effect.never, () => Effect.sync(() => interrupted++))
+      const runtime = yield* Runtime.make()
+      yield* runtime.createRecorder("a", { wrap: (base) => Effect.succeed(Recorder.decorate(base, { capture })) })
+      const read = yield* fork(runtime.captures)
+      yield* settle
+      assert.strictEqual(interrupted, 0)
+      yield* Fiber.interrupt(read)
+      yield* settle
+      assert.strictEqual(interrupted, 1)
+    }))
+
   it.effect("that fails to release what it acquired fails its removal", () =>
     Effect.gen(function*() {
       const runtime = yield* Runtime.make()

@@ -4,7 +4,10 @@ import type { HistogramValue } from "../../internal/dimension/Histogram.ts"
 /** How many buckets of an exponential histogram are shown where each costs a series of its own. */
 const maxExponential = 40
 
-/** The buckets of a distribution: their upper bounds, and how many values are not above each. */
+/**
+ * The buckets of a distribution: their upper bounds, and how many values are not
+ * above each. (At a negative bound of an exponential histogram: how many are below.)
+ */
 export interface Buckets {
   /** Ascending. */
   readonly bounds: ReadonlyArray<number>

@@ -126,7 +126,8 @@ class FamilyText {
     const { name } = this
     const prefix = labels === "" ? "" : `${labels},`
     let text = ""
-    for (const [quantile, value] of Object.entries(quantiles)) {
+    // A record has those that look like integers first.
+    for (const [quantile, value] of Object.entries(quantiles).toSorted(([a], [b]) => Number(a) - Number(b))) {
       if (value !== undefined) text += `${name}{${prefix}quantile="${quantile}"} ${this.number(value)}\n`
     }
     return `${text}${name}_sum${of} ${this.number(sum)}\n${name}_count${of} ${count}\n`
