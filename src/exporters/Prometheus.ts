@@ -50,7 +50,7 @@ import { InvalidOptionError } from "../Recorder.ts"
 import type { MetricsRuntime } from "../Runtime.ts"
 import { Collector } from "./internal/Collector.ts"
 import { checked } from "./internal/exporterOptions.ts"
-import { Exposition } from "./internal/prometheus/Exposition.ts"
+import { Exposition, joined } from "./internal/prometheus/Exposition.ts"
 import { prometheusTargets } from "./internal/prometheus/names.ts"
 import type { SeriesRefusedError } from "./internal/SeriesRefusedError.ts"
 
@@ -155,10 +155,7 @@ export const format = (
   Effect.gen(function*() {
     const format = yield* checked(() => oneOf<Format>("format", options.format, ["text", "openmetrics"], "text"))
     const pieces = yield* render(yield* collectorOf(options), format, options)
-    const decoder = new TextDecoder()
-    let text = ""
-    for (const piece of pieces) text += decoder.decode(piece, { stream: true })
-    return text
+    return new TextDecoder().decode(joined(Array.from(pieces)))
   })
 
 /**

@@ -151,6 +151,18 @@ export const seriesKey = (point: Point): string => JSON.stringify([point.family.
 const toldBy = (labels: Labels): Labels =>
   Object.fromEntries(Object.entries(labels).filter(([, value]) => value !== "").toSorted())
 
+/** One metric of one recorder, while its samples are visited. */
+interface Reading {
+  readonly source: Source
+  readonly metric: Metric.Any
+  /** Why none of its series can be published, if so. */
+  readonly conflict: string | undefined
+  /** The series that a hand-written view has shown: it may show one twice. */
+  readonly seen: Set<string> | undefined
+  /** By dimension. */
+  readonly families: Map<string, readonly [of: Metric.Sample, family: Family | SeriesRefusedError]>
+}
+
 /** One reading of a runtime: which names are taken, and what was left out. */
 export class Collection {
   /** What was left out, each once. */
@@ -247,9 +259,13 @@ export class Collection {
     conflict: string | undefined
   ): Generator<void, void> {
     const batches = samplesIn(metric, state, source.takenAt)
-    // A hand-written view may show a series twice.
-    const seen = shownRoot(metric) === undefined ? new Set<string>() : undefined
-    const families = new Map<string, readonly [kind: Metric.InstrumentKind, Family | SeriesRefusedError]>()
+    const reading: Reading = {
+      source,
+      metric,
+      conflict,
+      seen: shownRoot(metric) === undefined ? new Set() : undefined,
+      families: new Map()
+    }
     for (;;) {
       let next: IteratorResult<ReadonlyArray<Metric.Sample>, void>
       try {
@@ -264,21 +280,28 @@ export class Collection {
         })
       }
       if (next.done) return
-      const samples = next.value
-      for (let at = 0; at < samples.length; at++) {
-        const sample = samples[at]!
-        // What a view shows comes in one batch.
-        if (at % stepSize === stepSize - 1) yield
-        let known = families.get(sample.dimension)
-        if (known?.[0] !== sample.kind) {
-          known = [sample.kind, this.familyOf(metric, sample, source, conflict)]
-          families.set(sample.dimension, known)
-        }
-        const family = known[1]
-        if (family instanceof Family) this.visitSample(source, family, sample, seen)
-        else this.leave(family)
+      // What a view shows comes in one batch.
+      for (let from = 0; from < next.value.length; from += stepSize) {
+        this.visitSamples(reading, next.value, from)
+        yield
       }
-      yield
+    }
+  }
+
+  private visitSamples(reading: Reading, samples: ReadonlyArray<Metric.Sample>, from: number): void {
+    const { conflict, families, metric, seen, source } = reading
+    const to = Math.min(from + stepSize, samples.length)
+    let known: readonly [of: Metric.Sample, family: Family | SeriesRefusedError] | undefined
+    for (let at = from; at < to; at++) {
+      const sample = samples[at]!
+      if (known?.[0].dimension !== sample.dimension) known = families.get(sample.dimension)
+      if (known?.[0].kind !== sample.kind) {
+        known = [sample, this.familyOf(metric, sample, source, conflict)]
+        families.set(sample.dimension, known)
+      }
+      const family = known[1]
+      if (family instanceof Family) this.visitSample(source, family, sample, seen)
+      else this.leave(family)
     }
   }
 

@@ -165,10 +165,10 @@ export class Exposition {
       small.push(piece)
       length += piece.length
       if (length < pieceSize) continue
-      yield joined(small.splice(0), length)
+      yield joined(small.splice(0))
       length = 0
     }
-    yield joined(small, length)
+    yield joined(small)
   }
 
   private *allPieces(): Generator<Uint8Array> {
@@ -196,9 +196,10 @@ export class Exposition {
   }
 }
 
-const joined = (pieces: ReadonlyArray<Uint8Array>, length: number): Uint8Array => {
+/** The pieces as one. */
+export const joined = (pieces: ReadonlyArray<Uint8Array>): Uint8Array => {
   if (pieces.length === 1) return pieces[0]!
-  const all = new Uint8Array(length)
+  const all = new Uint8Array(pieces.reduce((length, piece) => length + piece.length, 0))
   let at = 0
   for (const piece of pieces) {
     all.set(piece, at)
