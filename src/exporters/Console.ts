@@ -147,7 +147,12 @@ export const layer = (options: Options = {}): Layer.Layer<never, InvalidOptionEr
       table(() => layout(terminal), trends),
       (text) => Effect.sync(() => console.log(text))
     )
-    yield* periodically({ interval, shutdownTimeout, run: Effect.provideService(print, MetricsRuntime, runtime) })
+    yield* periodically({
+      exporter: "the console",
+      interval,
+      shutdownTimeout,
+      run: Effect.provideService(print, MetricsRuntime, runtime)
+    })
   }))
 
 /**

@@ -58,8 +58,8 @@ export { SeriesRefusedError } from "./internal/SeriesRefusedError.ts"
  * up, the labels of the dimension, and `unit`, which Effect's exporters know.
  *
  * A counter is a counter, an up-down counter and a gauge are gauges, quantiles
- * are a summary. An exponential histogram is one by its own bounds, joined to at
- * most 40 buckets.
+ * are a summary. An exponential histogram is one by the powers of two and halves
+ * between, at most 40 buckets.
  *
  * The layer gives a registry that holds what the one around it holds. Exporters
  * built **on top** of it see what is new with the same read, also with their last

@@ -267,7 +267,7 @@ export const layerFromConfig = (
     const given = Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined))
     const { url, ...others } = { ...found, ...given } as Partial<Options>
     if (isOn && url !== undefined) return yield* start({ url, ...others }, resourceOf)
-    yield* Effect.logDebug(`No OTLP export: ${isOn ? "there is no endpoint" : "it is turned off"}`)
+    yield* Effect.logInfo(`No OTLP export: ${isOn ? "there is no endpoint" : "it is turned off"}`)
   }))
 
 // -----------------------------------------------------------------------------
@@ -340,7 +340,7 @@ const start = <E>(
   Effect.gen(function*() {
     const settings = yield* checked(() => settingsOf(options))
     const exporter = yield* OtlpExporter.make(settings, yield* resourceOf(options.resource))
-    yield* periodically({ ...settings, run: exporter.run })
+    yield* periodically({ ...settings, exporter: "OTLP", run: exporter.run })
     // Runs before the finalizer that exports a last time.
     yield* Effect.addFinalizer(() => exporter.end)
   })

@@ -28,9 +28,10 @@
  * **Labels.** Those of the recorder, `recorder_id` unless it is rolled up, those
  * of the dimension.
  *
- * **Histograms** are `_bucket`, `_sum` and `_count`. Those of an exponential
- * histogram go out by its own bounds, joined to at most 40 buckets; the formats
- * know no other way. Quantiles are a summary.
+ * **Histograms** are `_bucket`, `_sum` and `_count`. The formats have no
+ * exponential histograms: those go out as others do, by the powers of two and one
+ * bound between each, at most 40 buckets, and coarser where there would be more.
+ * There are as many as the values have reached. Quantiles are a summary.
  *
  * The text is our own: Effect's formatter knows one format, no units, and makes
  * it in one go.

@@ -240,5 +240,5 @@ const start = (options: Options): Effect.Effect<void, InvalidOptionError, Metric
   Effect.gen(function*() {
     const settings = yield* checked(() => settingsOf(options))
     const exporter = yield* StatsDExporter.make(settings)
-    yield* periodically({ ...settings, run: exporter.run })
+    yield* periodically({ ...settings, exporter: "StatsD", run: exporter.run })
   })

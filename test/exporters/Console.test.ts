@@ -426,7 +426,10 @@ describe("Console", () => {
         yield* pass("10 seconds")
         yield* Scope.close(scope, Exit.void)
         assert.strictEqual(calls, 3)
-        assert.deepStrictEqual(logs.lines.map(({ text }) => text), Array(3).fill("Error An export failed"))
+        assert.deepStrictEqual(
+          logs.lines.map(({ text }) => text),
+          Array(3).fill("Error An export to the console failed")
+        )
       }).pipe(Effect.provide(Layer.provideMerge(shop, logs.layer)))
     })
 

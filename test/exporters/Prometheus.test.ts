@@ -282,6 +282,7 @@ m_below_created${of} ${created}
       ofDimensions("m", (d) => ({ size: d.exponentialHistogram(value, { maxSize: 2 }) })),
       `# HELP m_size m: size
 # TYPE m_size histogram
+m_size_bucket{recorder_id="r",le="0.0000152587890625"} 0
 m_size_bucket{recorder_id="r",le="1"} 1
 m_size_bucket{recorder_id="r",le="65536"} 2
 m_size_bucket{recorder_id="r",le="+Inf"} 2
@@ -290,6 +291,7 @@ m_size_count${of} 2
 `,
       `# HELP m_size m: size
 # TYPE m_size histogram
+m_size_bucket{recorder_id="r",le="0.0000152587890625"} 0
 m_size_bucket{recorder_id="r",le="1"} 1
 m_size_bucket{recorder_id="r",le="65536"} 2
 m_size_bucket{recorder_id="r",le="+Inf"} 2

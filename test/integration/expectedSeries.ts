@@ -61,15 +61,17 @@ const joined = ({ counts, offset }: Dimension.ExponentialValue["positive"], step
   return byIndex
 }
 
-/** At the finest scale with at most 40 buckets. */
+/** At the finest scale, at most 1, with at most 40 buckets, and with the lower bound of those above zero. */
 const exponentialBuckets = ({ negative, positive, scale, zeroCount }: Dimension.ExponentialValue): Buckets => {
-  let steps = 0
+  let steps = Math.max(0, scale - 1)
   while (joined(positive, steps).size + joined(negative, steps).size > 40) steps++
   const boundOf = (index: number) => 2 ** (index * 2 ** (steps - scale))
   const below = Array.from(joined(negative, steps), ([index, count]) => [-boundOf(index), count] as const)
   const above = Array.from(joined(positive, steps), ([index, count]) => [boundOf(index + 1), count] as const)
   const zero: Buckets = zeroCount > 0 || below.length > 0 ? [[0, zeroCount]] : []
-  return [...below.toReversed(), ...zero, ...above]
+  const [first] = joined(positive, steps).keys()
+  const lowest: Buckets = first === undefined ? [] : [[boundOf(first), 0]]
+  return [...below.toReversed(), ...zero, ...lowest, ...above]
 }
 
 const bucketsOf = (value: Dimension.HistogramValue | Dimension.ExponentialValue): Buckets =>
@@ -133,12 +135,15 @@ export const expectedSeries = (
 
 /** What a runtime says about itself. */
 export const expectedFigures = (
-  { namespace: runtime, startedAt }: Runtime.MetricsRuntimeService,
+  service: Runtime.MetricsRuntimeService,
   { accepted, changesSkipped, defects, discarded, dropped, overLimit, pending, recorders, refused, skipped }:
     Runtime.RuntimeStats,
   format: Format,
   leftOut: Readonly<Record<string, number>> = {}
 ): Array<Series> => {
+  const { namespace: runtime, startedAt } = service
+  const metrics = service.capturesUnsafe().flatMap((capture) => capture.metrics.map(({ metric }) => metric.name))
+  const zeros = Object.fromEntries(metrics.map((metric) => [metric, 0]))
   const noneLeftOut = { name: 0, label: 0, duplicate: 0, value: 0, view: 0 }
   const by = (label: string, counts: Readonly<Record<string, number>>) =>
     Object.entries(counts).map(([text, value]) => ({ labels: { runtime, [label]: text }, value }))
@@ -153,8 +158,8 @@ export const expectedFigures = (
     dropped: one(dropped),
     refused: by("reason", refusals),
     discarded: one(discarded),
-    defects: by("metric", defects),
-    skipped: by("metric", skipped),
+    defects: by("metric", { ...zeros, ...defects }),
+    skipped: by("metric", { ...zeros, ...skipped }),
     over_limit: by("dimension", overLimit),
     changes_skipped: one(changesSkipped)
   }

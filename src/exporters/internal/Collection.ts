@@ -174,6 +174,8 @@ export class Collection {
   private readonly visit: (point: Point) => void
   /** By all the names that they take. */
   private readonly families = new Map<string, Family>()
+  /** The names of those that were captured. */
+  private readonly metrics = new Set<string>()
   /** The labels of the captures. */
   private readonly labelSets = new Set<string>()
 
@@ -213,9 +215,11 @@ export class Collection {
       const family = own[at]!
       const shown = read(stats, this.leftOut)
       if (family instanceof SeriesRefusedError) continue
+      // A counter that is not there before it counts has no increase to see.
+      const zeros = label === "metric" ? Object.fromEntries(Array.from(this.metrics, (metric) => [metric, 0])) : {}
       if (typeof shown === "number") this.publish({ family, source, labels: {}, value: shown })
       else {
-        for (const [of, value] of Object.entries(shown)) {
+        for (const [of, value] of Object.entries({ ...zeros, ...shown })) {
           this.publish({ family, source, labels: { [label!]: of }, value })
         }
       }
@@ -248,6 +252,7 @@ export class Collection {
       }
       const source = { ...of, epoch, startedAt }
       this.epochs.add(epoch)
+      this.metrics.add(metric.name)
       yield* this.visitMetric(source, metric, state, conflict)
     }
   }

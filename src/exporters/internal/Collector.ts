@@ -98,6 +98,9 @@ export class Collector {
       this.logged.add(key)
       fresh.push(error)
     }
-    return Effect.forEach(fresh, (error) => Effect.logError(error), { discard: true })
+    // A logger shows the fields of an error, and not always its message.
+    return Effect.forEach(fresh, (error) => Effect.logError(error, error.message), { discard: true }).pipe(
+      Effect.annotateLogs("metrics.runtime", this.runtime.namespace)
+    )
   }
 }

@@ -11,7 +11,9 @@ import { within } from "./within.ts"
  * scope closes: then the one in flight is awaited first, both together within
  * `shutdownTimeout`. No run that fails ends the loop.
  */
-export const periodically = ({ interval, run, shutdownTimeout }: {
+export const periodically = ({ exporter, interval, run, shutdownTimeout }: {
+  /** What is exported, in logs. */
+  readonly exporter: string
   readonly interval: Duration.Duration
   readonly shutdownTimeout: Duration.Duration
   readonly run: Effect.Effect<void>
@@ -21,7 +23,7 @@ export const periodically = ({ interval, run, shutdownTimeout }: {
       Effect.catchCauseIf(
         run,
         (cause) => !Cause.hasInterruptsOnly(cause),
-        (cause) => Effect.logError("An export failed", cause)
+        (cause) => Effect.logError(`An export to ${exporter} failed`, cause)
       )
     )
     // In a fiber of its own, because a run in flight outlives the loop.
@@ -35,7 +37,7 @@ export const periodically = ({ interval, run, shutdownTimeout }: {
     const giveUp = Effect.suspend(() =>
       Effect.andThen(
         running === undefined ? Effect.void : Effect.forkDetach(Fiber.interrupt(running)),
-        Effect.logWarning(`The last export did not end within ${Duration.format(shutdownTimeout)}`)
+        Effect.logWarning(`The last export to ${exporter} did not end within ${Duration.format(shutdownTimeout)}`)
       )
     )
     yield* Effect.addFinalizer(() =>

@@ -5,6 +5,12 @@ import type { HistogramValue } from "../../internal/dimension/Histogram.ts"
 const maxExponential = 40
 
 /**
+ * Two buckets from one power of two to the next, which is one scale for six powers
+ * of ten: a finer one would be another as soon as a value is farther off.
+ */
+const finestScale = 1
+
+/**
  * The buckets of a distribution: their upper bounds, and how many values are not
  * above each. (At a negative bound of an exponential histogram: how many are below.)
  */
@@ -18,8 +24,9 @@ export interface Buckets {
  * The buckets of a distribution of either kind.
  *
  * Those of an exponential histogram are joined two by two until there are few
- * enough. The bounds of a coarser scale are among those of a finer one, so the
- * buckets that stay go on counting what they counted.
+ * enough, of one scale for most values. The bounds of a coarser scale are among
+ * those of a finer one, so the buckets that stay go on counting what they counted.
+ * The lower bound of the first one is there, too: nothing is between it and zero.
  */
 export const bucketsOf = (value: HistogramValue | ExponentialValue): Buckets => {
   const bounds: Array<number> = []
@@ -34,7 +41,7 @@ export const bucketsOf = (value: HistogramValue | ExponentialValue): Buckets => 
     return { bounds, cumulative }
   }
   let { negative, positive, scale } = value
-  while (positive.counts.length + negative.counts.length > maxExponential) {
+  while (scale > finestScale || positive.counts.length + negative.counts.length > maxExponential) {
     positive = halved(positive)
     negative = halved(negative)
     scale--
@@ -42,6 +49,8 @@ export const bucketsOf = (value: HistogramValue | ExponentialValue): Buckets => 
   const boundAt = (index: number): number => 2 ** (index * 2 ** -scale)
   for (let at = negative.counts.length - 1; at >= 0; at--) add(-boundAt(negative.offset + at), negative.counts[at]!)
   if (value.zeroCount > 0 || negative.counts.length > 0) add(0, value.zeroCount)
+  const lowest = positive.counts.length > 0 ? boundAt(positive.offset) : 0
+  if (lowest > 0) add(lowest, 0)
   for (const [at, more] of positive.counts.entries()) add(boundAt(positive.offset + at + 1), more)
   return { bounds, cumulative }
 }

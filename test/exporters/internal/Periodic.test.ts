@@ -4,7 +4,7 @@ import { TestClock } from "effect/testing"
 import { periodically } from "../../../src/exporters/internal/Periodic.ts"
 import { collectLogs, interruptions, settle, suspending } from "../../support.ts"
 
-const options = { interval: Duration.seconds(10), shutdownTimeout: Duration.seconds(3) }
+const options = { exporter: "somewhere", interval: Duration.seconds(10), shutdownTimeout: Duration.seconds(3) }
 
 /** Counts what runs, and what runs at the same time. */
 const makeRuns = (run: (n: number) => Effect.Effect<void> = () => Effect.void) => {
@@ -86,7 +86,7 @@ describe("periodically", () => {
       yield* Effect.provide(start(run), logs.layer)
       yield* TestClock.adjust("20 seconds")
       assert.deepStrictEqual([runs.started, runs.ended], [2, 2])
-      assert.deepStrictEqual(logs.lines.map(({ text }) => text), ["Error An export failed"])
+      assert.deepStrictEqual(logs.lines.map(({ text }) => text), ["Error An export to somewhere failed"])
     }))
 
   it.effect("goes on after a run that is interrupted, and says nothing", () =>
@@ -119,7 +119,7 @@ describe("periodically", () => {
       const scope = yield* Effect.provide(start(run), logs.layer)
       const closed = yield* Effect.provide(closing(scope), logs.layer)
       assert.deepStrictEqual([runs.ended, closed.after], [1, 0])
-      assert.deepStrictEqual(logs.lines.map(({ text }) => text), ["Error An export failed"])
+      assert.deepStrictEqual(logs.lines.map(({ text }) => text), ["Error An export to somewhere failed"])
     }))
 
   it.effect("lets the run in flight end before the last one", () =>
@@ -173,7 +173,9 @@ describe("periodically", () => {
       yield* Effect.provide(Scope.close(scope, Exit.void), logs.layer)
       yield* settle
       assert.deepStrictEqual(runs, { started: 1, ended: 0, interrupted: 1, now: 0, most: 1 })
-      assert.deepStrictEqual(logs.lines.map(({ text }) => text), ["Warn The last export did not end within 5ms"])
+      assert.deepStrictEqual(logs.lines.map(({ text }) => text), [
+        "Warn The last export to somewhere did not end within 5ms"
+      ])
     }))
 
   it.effect("closes also where the run cannot be interrupted", () =>
