@@ -1,7 +1,7 @@
 import type { BucketsValue, ExponentialValue } from "../../internal/dimension/ExponentialHistogram.ts"
 import type { HistogramValue } from "../../internal/dimension/Histogram.ts"
 import type * as Metric from "../../Metric.ts"
-import { type Point, seriesKey } from "./Collection.ts"
+import { type Point, seriesKey } from "./Series.ts"
 
 type Value = Metric.Sample["value"]
 

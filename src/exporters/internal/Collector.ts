@@ -3,7 +3,8 @@ import * as Effect from "effect/Effect"
 import { sliceMs } from "../../internal/Dispatcher.ts"
 import { giveWay, now } from "../../internal/host.ts"
 import { MetricsRuntime, type MetricsRuntimeService } from "../../Runtime.ts"
-import { Collection, type Point, type Target } from "./Collection.ts"
+import { Collection } from "./Collection.ts"
+import type { Point, Target } from "./Series.ts"
 import type { SeriesRefusedError } from "./SeriesRefusedError.ts"
 
 /** How many refusals are remembered in order to log them once. */

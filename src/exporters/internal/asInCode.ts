@@ -1,7 +1,7 @@
 import * as Effect from "effect/Effect"
 import { MetricsRuntime, type MetricsRuntimeService } from "../../Runtime.ts"
-import type { Series, Target } from "./Collection.ts"
 import { Collector } from "./Collector.ts"
+import type { Series, Target } from "./Series.ts"
 
 /** A target that takes every name as the code has it: there no two series come to one name. */
 const target: Target = {

@@ -3,7 +3,7 @@ import * as Arbitrary from "effect/Arbitrary"
 import * as Schema from "effect/Schema"
 import { Dimension, Metric } from "mvx-metrics"
 import { Baseline } from "../../../src/exporters/internal/Baseline.ts"
-import { Family, type Point, seriesName, type Source, type Target } from "../../../src/exporters/internal/Collection.ts"
+import { Family, type Point, seriesName, type Source, type Target } from "../../../src/exporters/internal/Series.ts"
 
 type Value = Metric.Sample["value"]
 

@@ -1,4 +1,4 @@
-import { labelsOf, type Point, seriesName } from "../Collection.ts"
+import { labelsOf, type Point, seriesName } from "../Series.ts"
 import { readable, readableDistribution } from "./readable.ts"
 import { escaped, fitted, padEnd, padStart, quoted, widthOf } from "./terminalText.ts"
 import { sparkline, type Trends } from "./Trends.ts"

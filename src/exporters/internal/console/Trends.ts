@@ -1,4 +1,4 @@
-import { type Point, seriesKey } from "../Collection.ts"
+import { type Point, seriesKey } from "../Series.ts"
 
 /** How many tables a trend goes back. */
 const longest = 30

@@ -2,7 +2,7 @@ import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import { describe } from "../../../internal/describe.ts"
 import type { MetricChange } from "../../../Recorder.ts"
-import { labelsOf, type Point } from "../Collection.ts"
+import { labelsOf, type Point } from "../Series.ts"
 import { jsonOf } from "./json.ts"
 
 /**

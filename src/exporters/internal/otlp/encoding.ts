@@ -3,7 +3,7 @@ import * as HttpBody from "effect/http/HttpBody"
 import type { Resource } from "effect/observability/OtlpResource"
 import type { OtlpSerialization } from "effect/observability/OtlpSerialization"
 import type { Since } from "../Baseline.ts"
-import type { Family, Point } from "../Collection.ts"
+import type { Family, Point } from "../Series.ts"
 import { type DataPoint, dataPointOf, type Head, headOf, type OtlpMetric, type Shape } from "./points.ts"
 import { contentOf, joined, messageField, MetricWriter, Writer } from "./protobuf.ts"
 

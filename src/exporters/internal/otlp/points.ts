@@ -5,7 +5,7 @@ import type { BucketsValue, ExponentialValue } from "../../../internal/dimension
 import type { HistogramValue } from "../../../internal/dimension/Histogram.ts"
 import type { QuantilesValue } from "../../../internal/dimension/Quantiles.ts"
 import type { Since } from "../Baseline.ts"
-import type { Family, Point } from "../Collection.ts"
+import type { Family, Point } from "../Series.ts"
 
 /** A metric as Effect's serialisation takes it. */
 export type OtlpMetric = OtlpMetrics.MetricsData["resourceMetrics"][number]["scopeMetrics"][number]["metrics"][number]

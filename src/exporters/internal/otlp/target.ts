@@ -1,4 +1,4 @@
-import { type Point, seriesName, type Target } from "../Collection.ts"
+import { type Point, seriesName, type Target } from "../Series.ts"
 
 /** Names as OpenTelemetry takes them for instruments, and labels as they are. */
 export const otlpTarget: Target = {

@@ -1,7 +1,7 @@
 /** The text formats of Prometheus: 0.0.4, and OpenMetrics 1.0. */
 import type * as Metric from "../../../Metric.ts"
 import { bucketsOf } from "../buckets.ts"
-import type { Family, Point, Source } from "../Collection.ts"
+import type { Family, Point, Source } from "../Series.ts"
 import { familyName, unitOf } from "./names.ts"
 
 export type Format = "text" | "openmetrics"

@@ -1,6 +1,6 @@
 /** How Prometheus names series and labels, and in which units it wants numbers. */
 import type { InstrumentKind } from "../../../Metric.ts"
-import { seriesName, type Target } from "../Collection.ts"
+import { seriesName, type Target } from "../Series.ts"
 
 /** A unit of Prometheus, and what one unit of the metric is of it: the number times `times` by `per`. */
 export interface Unit {

@@ -1,6 +1,6 @@
 import * as Context from "effect/Context"
 import * as EffectMetric from "effect/Metric"
-import { type Family, labelsOf, type Point, type Target } from "../Collection.ts"
+import { type Family, labelsOf, type Point, type Target } from "../Series.ts"
 import type { BridgedRegistry } from "./BridgedRegistry.ts"
 import { faultOf, kinds, metricOf, stateOf } from "./state.ts"
 import { prometheusKey, prometheusName, prometheusNames, registryTarget } from "./target.ts"

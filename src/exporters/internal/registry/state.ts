@@ -3,7 +3,7 @@ import * as EffectMetric from "effect/Metric"
 import { describe } from "../../../internal/describe.ts"
 import type { InstrumentKind } from "../../../Metric.ts"
 import { bucketsOf } from "../buckets.ts"
-import type { Family, Point } from "../Collection.ts"
+import type { Family, Point } from "../Series.ts"
 
 /** The kind that is nearest to a type of Effect. */
 export const kinds: Readonly<Record<EffectMetric.Metric.Type, InstrumentKind>> = {

@@ -1,5 +1,5 @@
 import type { InstrumentKind } from "../../../Metric.ts"
-import { seriesName, type Target } from "../Collection.ts"
+import { seriesName, type Target } from "../Series.ts"
 
 /** What Effect's exporter for Prometheus makes of the name of a series. */
 export const prometheusName = (name: string): string => {

@@ -2,7 +2,7 @@ import type { ExponentialValue } from "../../../internal/dimension/ExponentialHi
 import type { HistogramValue } from "../../../internal/dimension/Histogram.ts"
 import type { QuantilesValue } from "../../../internal/dimension/Quantiles.ts"
 import type { BaselineRead } from "../Baseline.ts"
-import { Family, labelsOf, type Point, seriesName, type Target } from "../Collection.ts"
+import { Family, labelsOf, type Point, seriesName, type Target } from "../Series.ts"
 import { type Observation, observationsOf } from "./observations.ts"
 
 /** How a server wants its lines. */

@@ -2,7 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Schema } from "effect"
 import type { Metric } from "mvx-metrics"
 import { Baseline } from "../../../../src/exporters/internal/Baseline.ts"
-import { Family, type Point } from "../../../../src/exporters/internal/Collection.ts"
+import { Family, type Point } from "../../../../src/exporters/internal/Series.ts"
 import { type Format, Lines, partsOf, rateOf } from "../../../../src/exporters/internal/statsd/Lines.ts"
 
 const dogstatsd: Format = { prefix: "", tags: "dogstatsd", histograms: "distributions" }
