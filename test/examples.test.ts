@@ -503,7 +503,7 @@ describe("examples", { timeout: 60_000 }, () =>
         }
       }
 
-      it.effect("makes requests to itself, and prints what /metrics says", () =>
+      it.effect("makes requests to itself, and prints what /snapshots says", () =>
         Effect.gen(function*() {
           const { code, stderr, stdout } = yield* run("plain-node")
           assert.strictEqual(stderr, "")
@@ -520,7 +520,7 @@ describe("examples", { timeout: 60_000 }, () =>
           const answers: Array<any> = []
           const ask = async (stdout: string, child: ChildProcess.ChildProcess) => {
             const url = stdout.trim().replace("Listening at ", "")
-            for (const path of ["/", "/missing", "/metrics", "/metrics"]) {
+            for (const path of ["/", "/missing", "/snapshots", "/snapshots"]) {
               const response = await fetch(`${url}${path}`)
               answers.push(await response.json())
             }

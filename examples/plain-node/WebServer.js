@@ -4,7 +4,7 @@ const json = (response, status, body) => {
   response.writeHead(status, { "content-type": "application/json" }).end(`${JSON.stringify(body)}\n`)
 }
 
-/** States each request to a recorder, and shows at /metrics what all recorders of its runtime say. */
+/** States each request to a recorder, and shows at /snapshots what all recorders of its runtime say. */
 export const make = (metrics, recorder) =>
   Http.createServer((request, response) => {
     const startedAt = performance.now()
@@ -16,7 +16,7 @@ export const make = (metrics, recorder) =>
         durationMs: performance.now() - startedAt
       })
     })
-    if (request.url === "/metrics") return json(response, 200, metrics.snapshots())
+    if (request.url === "/snapshots") return json(response, 200, metrics.snapshots())
     if (request.url === "/") return json(response, 200, { hello: "world" })
     return json(response, 404, { error: "not found" })
   })

@@ -1,6 +1,6 @@
 /**
  * Metrics in plain JavaScript: a web server counts its requests, and has the
- * numbers at /metrics. With `--port N` it serves until it is told to stop (0 is
+ * numbers at /snapshots. With `--port N` it serves until it is told to stop (0 is
  * any free port); without, it makes some requests to itself.
  */
 import { Standalone } from "mvx-metrics"
@@ -14,7 +14,7 @@ const untilToldToStop = () => Promise.race([once(process, "SIGINT"), once(proces
 const makeRequests = async (url) => {
   const get = async (path) => (await fetch(new URL(path, url))).json()
   for (const path of ["/", "/", "/missing", "/"]) await get(path)
-  console.log(JSON.stringify(await get("/metrics"), null, 2))
+  console.log(JSON.stringify(await get("/snapshots"), null, 2))
 }
 
 const main = async () => {
