@@ -60,7 +60,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import { InvalidOptionError } from "../Recorder.ts"
 import { MetricsRuntime } from "../Runtime.ts"
-import { collectorOf } from "./internal/asInCode.ts"
+import { collectorAsInCode } from "./internal/asInCode.ts"
 import { type Layout, Rows, tableOf } from "./internal/console/Table.ts"
 import { type Terminal, terminalOf } from "./internal/console/terminal.ts"
 import { Trends } from "./internal/console/Trends.ts"
@@ -197,7 +197,7 @@ const table = (
 ): Effect.Effect<string, never, MetricsRuntime> =>
   Effect.gen(function*() {
     const { namespace } = yield* MetricsRuntime
-    const collector = yield* collectorOf
+    const collector = yield* collectorAsInCode
     const layout = layoutOf()
     const rows = new Rows(layout.maxRows)
     yield* collector.each((point) => rows.add(point))

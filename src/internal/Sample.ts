@@ -102,11 +102,8 @@ function* batchesOf(
   time: number,
   labels: Labels
 ): Generator<ReadonlyArray<Sample>> {
-  if (!hasLabels(node)) {
-    flattenNode(batch.samples, dimension, node, state, time, labels)
-    return yield* taken(batch)
-  }
-  if (node._tag === "Struct") {
+  if (!hasLabels(node)) flattenNode(batch.samples, dimension, node, state, time, labels)
+  else if (node._tag === "Struct") {
     for (let at = 0; at < node.fields.length; at++) {
       const field = node.fields[at]!
       yield* batchesOf(batch, `${dimension}.${node.names[at]!}`, field, (state as FieldsState)[`f${at}`], time, labels)

@@ -60,7 +60,6 @@ export class Collection {
     time: number
   ): Generator<void, void> {
     const source: Source = {
-      recorderId: undefined,
       labels: { [this.target.labelOf("runtime")]: namespace },
       labelKeys: new Set(),
       epoch: startedAt,
@@ -113,7 +112,7 @@ export class Collection {
     const labelSet = JSON.stringify(toldBy(named))
     if (this.labelSets.has(labelSet)) conflict ??= `the labels ${labelSet} of another recorder`
     this.labelSets.add(labelSet)
-    const of = { recorderId: isOwn ? recorderId : undefined, labels: named, labelKeys: new Set(from.keys()), takenAt }
+    const of = { labels: named, labelKeys: new Set(from.keys()), takenAt }
     for (const { epoch, metric, startedAt, state } of metrics) {
       if (!Number.isFinite(takenAt) || !Number.isFinite(startedAt)) {
         throw new TypeError("Expected times that are numbers")

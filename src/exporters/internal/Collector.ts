@@ -64,14 +64,6 @@ export class Collector {
       }))
   }
 
-  /** All points. */
-  get points(): Effect.Effect<Array<Point>> {
-    return Effect.suspend(() => {
-      const points: Array<Point> = []
-      return Effect.as(this.each((point) => points.push(point)), points)
-    })
-  }
-
   private collect(
     visit: (point: Point) => void,
     captures: MetricsRuntimeService["captures"],

@@ -19,12 +19,10 @@ export const periodically = ({ exporter, interval, run, shutdownTimeout }: {
   readonly run: Effect.Effect<void>
 }): Effect.Effect<void, never, Scope.Scope> =>
   Effect.gen(function*() {
-    const guarded = Effect.interruptible(
-      Effect.catchCauseIf(
-        run,
-        (cause) => !Cause.hasInterruptsOnly(cause),
-        (cause) => Effect.logError(`An export to ${exporter} failed`, cause)
-      )
+    const guarded = Effect.catchCauseIf(
+      run,
+      (cause) => !Cause.hasInterruptsOnly(cause),
+      (cause) => Effect.logError(`An export to ${exporter} failed`, cause)
     )
     // In a fiber of its own, because a run in flight outlives the loop.
     let running: Fiber.Fiber<void> | undefined
@@ -43,7 +41,6 @@ export const periodically = ({ exporter, interval, run, shutdownTimeout }: {
     yield* Effect.addFinalizer(() =>
       Effect.suspend(() => running === undefined ? Effect.void : Fiber.await(running)).pipe(
         Effect.andThen(runOnce),
-        Effect.interruptible,
         within(shutdownTimeout),
         Effect.flatMap((ended) => Option.isSome(ended) ? Effect.void : giveUp)
       )

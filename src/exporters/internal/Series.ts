@@ -36,8 +36,6 @@ export const seriesName = ({ dimension, metric }: Pick<Series, "metric" | "dimen
 
 /** One metric of one recorder, or of a roll-up; or what the runtime counts itself. */
 export interface Source {
-  /** Of a recorder with series of its own. */
-  readonly recorderId: string | undefined
   /** Those of the recorder and its id, in the names of the target. */
   readonly labels: Labels
   /** What no other label may be. */

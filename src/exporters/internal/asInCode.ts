@@ -1,5 +1,5 @@
-import * as Effect from "effect/Effect"
-import { MetricsRuntime, type MetricsRuntimeService } from "../../Runtime.ts"
+import type * as Effect from "effect/Effect"
+import type { MetricsRuntime } from "../../Runtime.ts"
 import { Collector } from "./Collector.ts"
 import type { Series, Target } from "./Series.ts"
 
@@ -11,14 +11,5 @@ const target: Target = {
   reserved: () => []
 }
 
-const collectors = new WeakMap<MetricsRuntimeService, Collector>()
-
-/** Reads all series in the names of the code. One for a runtime: what it leaves out is logged once, whoever reads. */
-export const collectorOf: Effect.Effect<Collector, never, MetricsRuntime> = Effect.gen(function*() {
-  const runtime = yield* MetricsRuntime
-  const known = collectors.get(runtime)
-  if (known !== undefined) return known
-  const collector = yield* Collector.make(target)
-  collectors.set(runtime, collector)
-  return collector
-})
+/** Reads all series in the names of the code. */
+export const collectorAsInCode: Effect.Effect<Collector, never, MetricsRuntime> = Collector.of(target)

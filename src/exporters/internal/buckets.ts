@@ -10,6 +10,40 @@ const maxExponential = 40
  */
 const finestScale = 1
 
+/** A bucket that has both ends, infinite ones among them. */
+export interface Range {
+  readonly low: number
+  readonly high: number
+  readonly count: number
+}
+
+/** The buckets of a distribution of either kind as they are, in ascending order. */
+export const rangesOf = (value: HistogramValue | ExponentialValue): Array<Range> => {
+  if ("boundaries" in value) {
+    const { boundaries, counts } = value
+    return counts.map((count, at) => ({
+      low: boundaries[at - 1] ?? -Infinity,
+      high: boundaries[at] ?? Infinity,
+      count
+    }))
+  }
+  const { negative, positive, scale, zeroCount } = value
+  const below = negative.counts.map((count, at): Range => ({
+    low: -boundAt(scale, negative.offset + at + 1),
+    high: -boundAt(scale, negative.offset + at),
+    count
+  }))
+  const above = positive.counts.map((count, at): Range => ({
+    low: boundAt(scale, positive.offset + at),
+    high: boundAt(scale, positive.offset + at + 1),
+    count
+  }))
+  return [...below.toReversed(), { low: 0, high: 0, count: zeroCount }, ...above]
+}
+
+/** The lower bound of a bucket of an exponential histogram. */
+const boundAt = (scale: number, index: number): number => 2 ** (index * 2 ** -scale)
+
 /**
  * The buckets of a distribution: their upper bounds, and how many values are not
  * above each. (At a negative bound of an exponential histogram: how many are below.)
@@ -46,12 +80,13 @@ export const bucketsOf = (value: HistogramValue | ExponentialValue): Buckets => 
     negative = halved(negative)
     scale--
   }
-  const boundAt = (index: number): number => 2 ** (index * 2 ** -scale)
-  for (let at = negative.counts.length - 1; at >= 0; at--) add(-boundAt(negative.offset + at), negative.counts[at]!)
+  for (let at = negative.counts.length - 1; at >= 0; at--) {
+    add(-boundAt(scale, negative.offset + at), negative.counts[at]!)
+  }
   if (value.zeroCount > 0 || negative.counts.length > 0) add(0, value.zeroCount)
-  const lowest = positive.counts.length > 0 ? boundAt(positive.offset) : 0
+  const lowest = positive.counts.length > 0 ? boundAt(scale, positive.offset) : 0
   if (lowest > 0) add(lowest, 0)
-  for (const [at, more] of positive.counts.entries()) add(boundAt(positive.offset + at + 1), more)
+  for (const [at, more] of positive.counts.entries()) add(boundAt(scale, positive.offset + at + 1), more)
   return { bounds, cumulative }
 }
 

@@ -18,7 +18,6 @@ const family = (kind: Metric.InstrumentKind): Family =>
   new Family({ metric: "a", dimension: "total", kind, unit: undefined }, "a_total", undefined, target)
 
 const source = (takenAt: number, epoch = 1, startedAt = 100): Source => ({
-  recorderId: "web",
   labels: { recorder_id: "web" },
   labelKeys: new Set(["recorder_id"]),
   epoch,

@@ -46,6 +46,12 @@ const runtimeOf = (recorders: Readonly<Record<string, Runtime.RecorderOptions>>)
 const collectorOf = (runtime: Runtime.Handle, target: Target = prometheusTargets.base) =>
   Effect.provideService(Collector.make(target), Runtime.MetricsRuntime, runtime)
 
+const pointsOf = (collector: Collector) =>
+  Effect.suspend(() => {
+    const points: Array<Point> = []
+    return Effect.as(collector.each((point) => points.push(point)), points)
+  })
+
 const textOf = (point: Point): string => {
   const { value } = point
   const shown = typeof value === "object" ? `${point.family.kind} of ${value.count}` : String(value)
@@ -66,7 +72,7 @@ const collect = (recorders: Readonly<Record<string, Runtime.RecorderOptions>>, t
   Effect.gen(function*() {
     const logs = collectLogs()
     const collector = yield* Effect.flatMap(runtimeOf(recorders), (runtime) => collectorOf(runtime, target))
-    const points = yield* Effect.provide(collector.points, logs.layer)
+    const points = yield* Effect.provide(pointsOf(collector), logs.layer)
     const errors = collector.refused
     assert.deepStrictEqual(
       logs.lines.map(({ text }) => text),
@@ -134,23 +140,21 @@ describe("a collection", () => {
       yield* TestClock.setTime(9_000)
       const collector = yield* collectorOf(runtime)
       const captures = yield* runtime.captures
-      const points = yield* collector.points
+      const points = yield* pointsOf(collector)
       const sourceOf = (name: string) => {
-        const { epoch, labels, recorderId, startedAt, takenAt } = points.find(({ family }) => family.metric === name)!
+        const { epoch, labels, startedAt, takenAt } = points.find(({ family }) => family.metric === name)!
           .source
-        return { recorderId, labels, epoch, startedAt, takenAt }
+        return { labels, epoch, startedAt, takenAt }
       }
       const { metrics: [hits] } = captures.find(({ recorderId }) => recorderId === "b")!
       assert.deepStrictEqual(sourceOf("cache.hits"), {
-        recorderId: "b",
         labels: { recorder_id: "b" },
         epoch: hits!.epoch,
         startedAt: 7_000,
         takenAt: 9_000
       })
-      assert.deepInclude(sourceOf("m"), { recorderId: undefined, labels: {}, startedAt: 7_000, takenAt: 9_000 })
+      assert.deepInclude(sourceOf("m"), { labels: {}, startedAt: 7_000, takenAt: 9_000 })
       assert.deepStrictEqual(sourceOf("mvx_metrics"), {
-        recorderId: undefined,
         labels: { runtime: "default" },
         epoch: 1_000,
         startedAt: 1_000,
@@ -166,12 +170,12 @@ describe("a collection", () => {
       })
       const collector = yield* collectorOf(runtime)
       assert.deepStrictEqual(collector.epochs, new Set())
-      yield* Effect.provide(collector.points, collectLogs().layer)
+      yield* Effect.provide(pointsOf(collector), collectLogs().layer)
       const captures = yield* runtime.captures
       const epochs = captures.flatMap(({ metrics }) => metrics.map(({ epoch }) => epoch))
       assert.deepStrictEqual(collector.epochs, new Set(epochs))
       yield* runtime.removeRecorder("a")
-      yield* Effect.provide(collector.points, collectLogs().layer)
+      yield* Effect.provide(pointsOf(collector), collectLogs().layer)
       assert.deepStrictEqual(collector.epochs, new Set(epochs.slice(2)))
     }))
 
@@ -221,7 +225,7 @@ describe("a collection", () => {
       }
       const runtime = yield* runtimeOf({ a: { metrics: [showing("m", { x: 1, y: 2 })] } })
       const collector = yield* collectorOf(runtime, target)
-      const points = yield* Effect.provide(collector.points, collectLogs().layer)
+      const points = yield* Effect.provide(pointsOf(collector), collectLogs().layer)
       assert.deepStrictEqual(points.filter((point) => !isOwn(point)).map(textOf), [line("m_x", 1)])
       assert.deepStrictEqual(collector.refused.map(({ message }) => message), [
         `Not published: gauge "y" of metric "m": expected a number that is not 2, found 2`
@@ -482,7 +486,7 @@ describe("names that collide", () => {
         b: { metrics: [gaugeOf("m", "x"), Hits] }
       })
       const collector = yield* collectorOf(runtime)
-      const points = yield* collector.points
+      const points = yield* pointsOf(collector)
       for (const { family } of points) if (family.metric === "m") families.push(family)
       assert.strictEqual(families.length, 2)
       assert.strictEqual(families[0], families[1])
@@ -560,10 +564,10 @@ describe("names that collide", () => {
       const recorder = yield* runtime.getRecorder("a")
       const collector = yield* collectorOf(runtime)
       const { layer } = collectLogs()
-      yield* Effect.provide(collector.points, layer)
+      yield* Effect.provide(pointsOf(collector), layer)
       assert.strictEqual(collector.refused.length, 1)
       yield* recorder.unregisterMetric("cache.hits")
-      const points = yield* Effect.provide(collector.points, layer)
+      const points = yield* Effect.provide(pointsOf(collector), layer)
       assert.deepStrictEqual(collector.refused, [])
       assert.deepStrictEqual(points.filter((point) => !isOwn(point)).map(textOf), [line("cache_hits_total", 1)])
       assert.deepStrictEqual(leftOut(points), {})
@@ -762,14 +766,14 @@ describe("what is left out", () => {
       const collector = yield* collectorOf(runtime)
       const logs = collectLogs()
       for (let time = 0; time < 3; time++) {
-        const points = yield* Effect.provide(collector.points, logs.layer)
+        const points = yield* Effect.provide(pointsOf(collector), logs.layer)
         assert.deepStrictEqual(leftOut(points), { value: 1 })
         assert.strictEqual(collector.refused.length, 1)
       }
       assert.strictEqual(logs.lines.length, 1)
       const later = yield* runtime.createRecorder("b", { metrics: [BrokenView] })
       later.registerEventUnsafe(new Hit({ n: 1 }))
-      assert.deepStrictEqual(leftOut(yield* Effect.provide(collector.points, logs.layer)), { value: 1, view: 1 })
+      assert.deepStrictEqual(leftOut(yield* Effect.provide(pointsOf(collector), logs.layer)), { value: 1, view: 1 })
       assert.strictEqual(logs.lines.length, 2)
     }))
 
@@ -777,7 +781,7 @@ describe("what is left out", () => {
     Effect.gen(function*() {
       const { base, asIs } = prometheusTargets
       const read = (runtime: Runtime.Handle, target: Target) =>
-        Effect.flatMap(Collector.of(target), (collector) => Effect.as(collector.points, collector)).pipe(
+        Effect.flatMap(Collector.of(target), (collector) => Effect.as(pointsOf(collector), collector)).pipe(
           Effect.provideService(Runtime.MetricsRuntime, runtime)
         )
       const runtime = yield* runtimeOf({ a: { metrics: [wrong] } })
@@ -811,7 +815,7 @@ describe("what is left out", () => {
       const collector = yield* collectorOf(runtime)
       const logs = collectLogs()
       for (let time = 0; time < 3; time++) {
-        assert.deepStrictEqual(leftOut(yield* Effect.provide(collector.points, logs.layer)), { value: 300 })
+        assert.deepStrictEqual(leftOut(yield* Effect.provide(pointsOf(collector), logs.layer)), { value: 300 })
         assert.strictEqual(collector.refused.length, 1)
       }
       assert.strictEqual(logs.lines.length, 1)
@@ -825,7 +829,7 @@ describe("what is left out", () => {
       const collector = yield* collectorOf(runtime)
       const logs = collectLogs()
       for (let time = 0; time < 5; time++) {
-        assert.deepStrictEqual(leftOut(yield* Effect.provide(collector.points, logs.layer)), { label: 300 })
+        assert.deepStrictEqual(leftOut(yield* Effect.provide(pointsOf(collector), logs.layer)), { label: 300 })
         assert.strictEqual(collector.refused.length, 256)
       }
       assert.strictEqual(logs.lines.length, 1_000)
@@ -840,7 +844,7 @@ describe("the figures of a runtime", () => {
       const runtime = yield* Runtime.make({ namespace: "shop" })
       const collector = yield* collectorOf(runtime)
       const of = `"runtime":"shop"`
-      assert.deepStrictEqual(figures(yield* collector.points), [
+      assert.deepStrictEqual(figures(yield* pointsOf(collector)), [
         `mvx_metrics_accepted_total {${of}} 0`,
         `mvx_metrics_dropped_total {${of}} 0`,
         `mvx_metrics_refused_total {${of},"reason":"invalid_event"} 0`,
@@ -879,7 +883,7 @@ describe("the figures of a runtime", () => {
       const collector = yield* collectorOf(runtime)
       const shown = () =>
         Effect.map(
-          collector.points,
+          pointsOf(collector),
           (points) =>
             figures(points).filter((text) => !text.endsWith(" 0")).map((text) =>
               text.replace("mvx_metrics_", "").replace(`{"runtime":"default"}`, "").replace(`"runtime":"default",`, "")
@@ -982,7 +986,7 @@ describe("the key of a series", () => {
           seriesKey({ ...point, source: { ...point.source, labels: {} } })
         )
       const collector = yield* collectorOf(runtime)
-      const [first, second, third, fourth] = keysOf(yield* collector.points)
+      const [first, second, third, fourth] = keysOf(yield* pointsOf(collector))
       assert.strictEqual(first, third)
       assert.strictEqual(new Set([first, second, fourth]).size, 3)
     }))

@@ -2,6 +2,7 @@
 import type { ExponentialValue } from "../../../internal/dimension/ExponentialHistogram.ts"
 import type { HistogramValue } from "../../../internal/dimension/Histogram.ts"
 import type { QuantilesValue } from "../../../internal/dimension/Quantiles.ts"
+import { rangesOf } from "../buckets.ts"
 
 /** A distribution of any kind. */
 export type Distribution = HistogramValue | ExponentialValue | QuantilesValue<ReadonlyArray<number>>
@@ -86,16 +87,10 @@ export const readableDistribution = (value: Distribution, unit: string | undefin
   return figures.flatMap(([name, at]) => at === undefined ? [] : `${name} ${readable(at, unit)}`).join("  ")
 }
 
-interface Bucket {
-  readonly low: number
-  readonly high: number
-  readonly count: number
-}
-
 /** The value below which this part of all values is, as well as the buckets tell. */
 const quantileOf = (value: HistogramValue | ExponentialValue, q: number): number | undefined => {
   const { max = Infinity, min = -Infinity } = value
-  const buckets = bucketsOf(value).filter(({ count }) => count > 0)
+  const buckets = rangesOf(value).filter(({ count }) => count > 0)
   let rank = q * buckets.reduce((total, { count }) => total + count, 0)
   for (const bucket of buckets) {
     const { count } = bucket
@@ -108,29 +103,4 @@ const quantileOf = (value: HistogramValue | ExponentialValue, q: number): number
     rank -= count
   }
   return undefined
-}
-
-/** Ascending. */
-const bucketsOf = (value: HistogramValue | ExponentialValue): Array<Bucket> => {
-  if ("boundaries" in value) {
-    const { boundaries, counts } = value
-    return counts.map((count, at) => ({
-      low: boundaries[at - 1] ?? -Infinity,
-      high: boundaries[at] ?? Infinity,
-      count
-    }))
-  }
-  const { negative, positive, scale, zeroCount } = value
-  const boundAt = (index: number): number => 2 ** (index * 2 ** -scale)
-  const below = negative.counts.map((count, at): Bucket => ({
-    low: -boundAt(negative.offset + at + 1),
-    high: -boundAt(negative.offset + at),
-    count
-  }))
-  const above = positive.counts.map((count, at): Bucket => ({
-    low: boundAt(positive.offset + at),
-    high: boundAt(positive.offset + at + 1),
-    count
-  }))
-  return [...below.toReversed(), { low: 0, high: 0, count: zeroCount }, ...above]
 }

@@ -13,7 +13,7 @@ import { sliceMs } from "../../../internal/Dispatcher.ts"
 import { giveWay, now } from "../../../internal/host.ts"
 import type { MetricChange } from "../../../Recorder.ts"
 import { MetricsRuntime, type MetricsRuntimeService } from "../../../Runtime.ts"
-import { collectorOf } from "../asInCode.ts"
+import { collectorAsInCode } from "../asInCode.ts"
 import { NdjsonLines } from "./NdjsonLines.ts"
 import type { EndingLines } from "./NdjsonSink.ts"
 
@@ -24,7 +24,7 @@ const blockSize = 256
 const blocksOfCaptures = <A>(
   blockOf: (lines: NonEmptyReadonlyArray<string>) => A
 ): Effect.Effect<Stream.Stream<A>, never, MetricsRuntime> =>
-  Effect.map(Effect.all([MetricsRuntime, collectorOf]), ([{ namespace }, collector]) => {
+  Effect.map(Effect.all([MetricsRuntime, collectorAsInCode]), ([{ namespace }, collector]) => {
     const lines = new NdjsonLines(namespace)
     return Stream.fromIterableEffect(Effect.suspend(() => {
       const blocks: Array<A> = []

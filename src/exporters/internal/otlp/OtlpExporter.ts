@@ -240,7 +240,6 @@ export class OtlpExporter {
   private source(takenAt: number): Source {
     const { namespace } = this.runtime
     return {
-      recorderId: undefined,
       labels: { runtime: namespace },
       labelKeys: new Set(),
       epoch: this.startedAt,

@@ -3,9 +3,10 @@ import * as HttpBody from "effect/http/HttpBody"
 import type { Resource } from "effect/observability/OtlpResource"
 import type { OtlpSerialization } from "effect/observability/OtlpSerialization"
 import type { Since } from "../Baseline.ts"
+import { joined } from "../bytes.ts"
 import type { Family, Point } from "../Series.ts"
 import { type DataPoint, dataPointOf, type Head, headOf, type OtlpMetric, type Shape } from "./points.ts"
-import { contentOf, joined, messageField, MetricWriter, Writer } from "./protobuf.ts"
+import { contentOf, messageField, MetricWriter, Writer } from "./protobuf.ts"
 
 /** The points of one metric. */
 interface Metric {

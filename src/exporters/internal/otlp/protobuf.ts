@@ -168,17 +168,6 @@ export const messageField = (field: number, content: Pieces): Pieces => {
   return [header.written, ...content]
 }
 
-/** All pieces in one. */
-export const joined = (pieces: Pieces): Uint8Array<ArrayBuffer> => {
-  const bytes = new Uint8Array(pieces.reduce((length, piece) => length + piece.length, 0))
-  let at = 0
-  for (const piece of pieces) {
-    bytes.set(piece, at)
-    at += piece.length
-  }
-  return bytes
-}
-
 const writePoint = (writer: Writer, { data, shape }: DataPoint): void => {
   if (data.startTimeUnixNano !== undefined) writer.fixed64(2, nanosOf(data.startTimeUnixNano))
   if (data.timeUnixNano !== undefined) writer.fixed64(3, nanosOf(data.timeUnixNano))

@@ -1,6 +1,7 @@
 /** The text formats of Prometheus: 0.0.4, and OpenMetrics 1.0. */
 import type * as Metric from "../../../Metric.ts"
 import { bucketsOf } from "../buckets.ts"
+import { joined } from "../bytes.ts"
 import type { Family, Point, Source } from "../Series.ts"
 import { familyName, unitOf } from "./names.ts"
 
@@ -194,18 +195,6 @@ export class Exposition {
     for (const name in labels) text += label(text, family.labelOf(name), labels[name]!)
     this.text!.add(text, point)
   }
-}
-
-/** The pieces as one. */
-export const joined = (pieces: ReadonlyArray<Uint8Array>): Uint8Array => {
-  if (pieces.length === 1) return pieces[0]!
-  const all = new Uint8Array(pieces.reduce((length, piece) => length + piece.length, 0))
-  let at = 0
-  for (const piece of pieces) {
-    all.set(piece, at)
-    at += piece.length
-  }
-  return all
 }
 
 const label = (before: string, name: string, value: string): string =>

@@ -1,5 +1,6 @@
 import type { ExponentialValue } from "../../../internal/dimension/ExponentialHistogram.ts"
 import type { HistogramValue } from "../../../internal/dimension/Histogram.ts"
+import { type Range, rangesOf } from "../buckets.ts"
 
 type Distribution = HistogramValue | ExponentialValue
 
@@ -9,12 +10,6 @@ type Extremes = Pick<Distribution, "min" | "max">
 export interface Observation {
   readonly value: number
   readonly times: number
-}
-
-interface Bucket {
-  readonly low: number
-  readonly high: number
-  readonly count: number
 }
 
 /**
@@ -41,31 +36,12 @@ export const observationsOf = (distribution: Distribution, extremes: Extremes = 
 }
 
 /** The buckets that something is in. Of several, all have two ends. */
-const bucketsOf = (distribution: Distribution, { max = Infinity, min = -Infinity }: Extremes): Array<Bucket> => {
-  const buckets: Array<Bucket> = []
-  const add = (count: number, from: number, to: number): void => {
-    if (!(count >= 1)) return
-    const high = Math.min(to, max)
-    buckets.push({ low: Math.min(Math.max(from, min), high), high, count: Math.floor(count) })
-  }
-  if ("boundaries" in distribution) {
-    const { boundaries, counts } = distribution
-    for (let at = 0; at <= boundaries.length; at++) {
-      add(counts[at]!, boundaries[at - 1] ?? -Infinity, boundaries[at] ?? Infinity)
-    }
-  } else {
-    const { negative, positive, scale, zeroCount } = distribution
-    const boundAt = (index: number): number => 2 ** (index * 2 ** -scale)
-    for (let at = negative.counts.length - 1; at >= 0; at--) {
-      const index = negative.offset + at
-      add(negative.counts[at]!, -boundAt(index + 1), -boundAt(index))
-    }
-    add(zeroCount, 0, 0)
-    for (const [at, count] of positive.counts.entries()) {
-      const index = positive.offset + at
-      add(count, boundAt(index), boundAt(index + 1))
-    }
-  }
+const bucketsOf = (distribution: Distribution, { max = Infinity, min = -Infinity }: Extremes): Array<Range> => {
+  const buckets = rangesOf(distribution).flatMap((range): ReadonlyArray<Range> => {
+    if (!(range.count >= 1)) return []
+    const high = Math.min(range.high, max)
+    return [{ low: Math.min(Math.max(range.low, min), high), high, count: Math.floor(range.count) }]
+  })
   return buckets.length === 1 ? buckets : buckets.map(({ count, high, low }) => ({
     low: Number.isFinite(low) ? low : high,
     high: Number.isFinite(high) ? high : low,

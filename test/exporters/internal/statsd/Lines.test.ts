@@ -28,7 +28,7 @@ const writer = (format: Format) => {
     const series = { metric, dimension, kind, unit }
     const point: Point = {
       family: new Family(series, lines.target.nameOf(series), undefined, lines.target),
-      source: { recorderId: undefined, labels: recorder, labelKeys: new Set(), epoch, startedAt: 0, takenAt: 0 },
+      source: { labels: recorder, labelKeys: new Set(), epoch, startedAt: 0, takenAt: 0 },
       labels,
       value
     }
