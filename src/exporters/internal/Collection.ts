@@ -82,14 +82,14 @@ export class Collection {
       const family = own[at]!
       const shown = read(stats, this.leftOut)
       if (family instanceof SeriesRefusedError) continue
-      // A counter that is not there before it counts has no increase to see.
-      const zeros = label === "metric" ? Object.fromEntries(Array.from(this.metrics, (metric) => [metric, 0])) : {}
-      if (typeof shown === "number") this.publish({ family, source, labels: {}, value: shown })
-      else {
-        for (const [of, value] of Object.entries({ ...zeros, ...shown })) {
-          this.publish({ family, source, labels: { [label!]: of }, value })
-        }
+      if (typeof shown === "number") {
+        this.publish({ family, source, labels: {}, value: shown })
+        continue
       }
+      // A counter that is not there before it counts has no increase to see.
+      const values = new Map(label === "metric" ? Array.from(this.metrics, (metric) => [inUtf8(metric), 0]) : [])
+      for (const [of, value] of Object.entries(shown)) values.set(inUtf8(of), (values.get(inUtf8(of)) ?? 0) + value)
+      for (const [of, value] of values) this.publish({ family, source, labels: { [label!]: of }, value })
     }
   }
 
@@ -279,6 +279,9 @@ export class Collection {
 /** Half a character would not arrive as it was sent. */
 const isText = (value: unknown): value is string =>
   typeof value === "string" && (value as string & { readonly isWellFormed: () => boolean }).isWellFormed()
+
+/** As a target gets it: names of metrics may differ in nothing but halves of characters. */
+const inUtf8 = (text: string): string => (text as string & { readonly toWellFormed: () => string }).toWellFormed()
 
 const wellFormed = (text: string): string => {
   if (isText(text)) return text

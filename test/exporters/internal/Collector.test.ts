@@ -862,6 +862,24 @@ describe("the figures of a runtime", () => {
       ])
     }))
 
+  it.effect("are one where the names of metrics differ in halves of characters only, which no target gets", () =>
+    Effect.gen(function*() {
+      const logs = collectLogs()
+      const runtime = yield* Effect.provide(Runtime.make({ linger: 60_000 }), logs.layer)
+      const recorder = yield* runtime.createRecorder("a", {
+        metrics: [throwingAt(1, "broken\ud800"), throwingAt(1, "broken\ud801")]
+      })
+      recorder.registerEventUnsafe(new Hit({ n: 1 }))
+      yield* recorder.flush
+      const points = yield* Effect.flatMap(collectorOf(runtime), pointsOf)
+      assert.deepStrictEqual(
+        figures(points).filter((figure) => figure.includes("broken")),
+        ["defects", "skipped"].map((figure) =>
+          `mvx_metrics_${figure}_total {"runtime":"default","metric":"broken\ufffd"} ${figure === "defects" ? 2 : 0}`
+        )
+      )
+    }).pipe(Effect.provide(collectLogs().layer)))
+
   it.effect("count what recorders accept, drop, refuse and skip, also of those that are gone", () =>
     Effect.gen(function*() {
       const logs = collectLogs()
