@@ -1,0 +1,88 @@
+/** How cases measure, in the process that is theirs. */
+import { Bench } from "tinybench"
+import type { Effort } from "./Question.ts"
+import { median } from "./statistics.ts"
+
+export const collectGarbage: () => void = globalThis.gc ?? (() => {
+  throw new Error("The benchmarks need node --expose-gc: npm run bench")
+})
+
+/** The next macrotask. */
+export const macrotask = (): Promise<void> => new Promise((resolve) => setImmediate(resolve))
+
+/** Waits for what must come soon. */
+export const until = async (condition: () => boolean): Promise<void> => {
+  const deadline = performance.now() + 10_000
+  while (!condition()) {
+    if (performance.now() > deadline) throw new Error("Waited for 10 s in vain")
+    await macrotask()
+  }
+}
+
+/** Wall time of a synchronous piece of work, in nanoseconds. */
+export const time = (work: () => void): number => {
+  const start = performance.now()
+  work()
+  return (performance.now() - start) * 1e6
+}
+
+/** Processor time of the process so far, all its threads included, in nanoseconds. */
+export const processorTime = (): number => {
+  const { system, user } = process.cpuUsage()
+  return (user + system) * 1e3
+}
+
+/** Bytes of the heap that are in use after a collection. */
+export const heapInUse = async (): Promise<number> => {
+  for (let i = 0; i < 3; i++) {
+    await macrotask()
+    collectGarbage()
+  }
+  const { arrayBuffers, heapUsed } = process.memoryUsage()
+  return heapUsed + arrayBuffers
+}
+
+/**
+ * The median over many segments. A segment does some work, times what counts of
+ * it, and returns that in nanoseconds; between two of them the event loop turns.
+ */
+export const measure = async (segment: () => number | Promise<number>, { time, warmup }: Effort): Promise<number> => {
+  const bench = new Bench({ time, warmupTime: warmup, iterations: 3, warmupIterations: 2, throws: true })
+  bench.add("case", async () => {
+    const start = performance.now()
+    await macrotask()
+    const nanoseconds = await segment()
+    return { overriddenDuration: nanoseconds / 1e6, overriddenIterationCost: performance.now() - start }
+  })
+  await bench.run()
+  const { result } = bench.tasks[0]!
+  if (result.state !== "completed") throw new Error(`The measurement ended as ${result.state}`)
+  return result.latency.p50 * 1e6
+}
+
+/**
+ * How two sides in one process relate that take turns in short segments, so that
+ * whatever else the machine does falls on both: the median over the pairs.
+ */
+export const paired = async (
+  subject: () => number | Promise<number>,
+  baseline: () => number | Promise<number>,
+  { pairs, relate = (a, b) => a / b }: {
+    readonly pairs: number
+    readonly relate?: (subject: number, baseline: number) => number
+  }
+): Promise<number> => {
+  const run = async (pairs: number): Promise<ReadonlyArray<number>> => {
+    const related: Array<number> = []
+    for (let pair = 0; pair < pairs; pair++) {
+      await macrotask()
+      const first = await subject()
+      await macrotask()
+      related.push(relate(first, await baseline()))
+    }
+    return related
+  }
+  await run(Math.ceil(pairs / 3))
+  collectGarbage()
+  return median(await run(pairs))
+}

@@ -1,0 +1,73 @@
+/** How results are printed. */
+import type { Unit } from "./Question.ts"
+import type { Comparison, Measured, QuestionResults } from "./Results.ts"
+import { median, quantile } from "./statistics.ts"
+
+export const show = (value: number, unit: Unit): string => {
+  const digits = unit === "x" ? 2 : Math.abs(value) >= 100 || unit === "B" ? 0 : Math.abs(value) >= 10 ? 1 : 2
+  return `${value.toFixed(digits)}${unit === "x" ? "x" : ` ${unit}`}`
+}
+
+/** Half of the range of the middle half of the rounds, in percent of the median. */
+const spread = ({ rounds }: Measured): string =>
+  `±${Math.round((quantile(rounds, 0.75) - quantile(rounds, 0.25)) / 2 / Math.abs(median(rounds)) * 100)}%`
+
+const times = (value: number): string => `${value.toFixed(value >= 10 ? 0 : value >= 0.995 ? 1 : 2)}x`
+
+/** A question: a row for each case, and beside each reading how many times that of the first case it is. */
+export const questionTable = (name: string, { cases, claims, title }: QuestionResults): string => {
+  const rows = Object.entries(cases)
+  const [reference] = rows
+  const columns = Array.from(new Set(rows.flatMap(([, { readings }]) => Object.keys(readings))))
+  const cells = rows.map(([, { readings }], row) =>
+    columns.map((column) => {
+      const measured = readings[column]
+      if (measured === undefined) return ["", "", ""]
+      const first = reference![1].readings[column]
+      const factor = row === 0 || first === undefined ? "" : times(median(measured.rounds) / median(first.rounds))
+      return [show(median(measured.rounds), measured.unit), measured.rounds.length > 1 ? spread(measured) : "", factor]
+    })
+  )
+  const width = Math.max(...rows.map(([of]) => of.length), 20)
+  const widths = columns.map((column) => Math.max(24, column.length + 2))
+  const line = (head: string, texts: ReadonlyArray<string>): string =>
+    `  ${head.padEnd(width)}${texts.map((text, at) => text.padStart(widths[at]!)).join("")}`.trimEnd()
+  const cheaper = rows.flatMap(([of, { readings }], row) => {
+    if (row === 0) return []
+    const won = columns.filter((column) => {
+      const first = reference![1].readings[column]
+      return first !== undefined && readings[column] !== undefined &&
+        median(readings[column].rounds) < median(first.rounds)
+    })
+    return won.length === 0
+      ? []
+      : [`  below ${reference![0]}: ${of}${columns.length === 1 ? "" : ` (${won.join("; ")})`}`]
+  })
+  return [
+    "",
+    `${name}: ${title}`,
+    line("", columns),
+    ...rows.map(([of], row) =>
+      line(of, cells[row]!.map(([value, spread, factor]) => `${value} ${spread!.padStart(5)} ${factor!.padStart(6)}`))
+    ),
+    ...cheaper,
+    ...claims.map(claimLine)
+  ].join("\n")
+}
+
+export const claimLine = ({ atMost, claim, holds, rounds, unit }: QuestionResults["claims"][number]): string => {
+  const range = rounds.length > 1 ? `(${show(Math.min(...rounds), unit)} - ${show(Math.max(...rounds), unit)})` : ""
+  return `  ${holds ? "holds " : "MISSED"} ${show(median(rounds), unit).padStart(9)} ${range.padEnd(22)} at most ${
+    show(atMost, unit).padEnd(9)
+  } ${claim}`
+}
+
+export const comparisonLines = ({ machine, slower }: Comparison): string =>
+  [
+    "",
+    `Against the other time, peers and floors took ${machine.toFixed(2)}x; our times are compared with that taken off.`,
+    ...slower.length === 0 ? ["Nothing got slower or larger beyond the noise."] : slower.map(
+      ({ after, before, factor, unit, what }) =>
+        `  SLOWER ${factor.toFixed(2)}x  ${what}: ${show(before, unit)} then, ${show(after, unit)} now`
+    )
+  ].join("\n")
