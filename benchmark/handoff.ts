@@ -77,7 +77,11 @@ const question: Question = {
     "diagnostics_channel, counted by hand": peer(
       of(async () => (await import("./peers/byHand.ts")).diagnosticsChannel(1))
     ),
-    "array push of the event": floor(of(async () => (await import("./peers/pushing.ts")).pushing())),
+    "array push of the event": floor(of(async () => {
+      const { labelled } = await import("./peers/mvx.ts")
+      const { pushing } = await import("./peers/pushing.ts")
+      return pushing(labelled(1)[0]!)
+    })),
     "a field incremented": floor(of(async () => (await import("./peers/byHand.ts")).field()))
   },
   claims: [

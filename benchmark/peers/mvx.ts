@@ -1,6 +1,6 @@
-import { Effect, Schema, Scope } from "effect"
+import { Effect, Option, Schema, Scope } from "effect"
 import { Event, Metric, Recorder } from "mvx-metrics"
-import { type Counting, keyOf, names } from "./Counting.ts"
+import { type Counting, type Counts, keyOf, names } from "./Counting.ts"
 
 export class Request extends Event.Class<Request>()("http.request", {
   method: Schema.String,
@@ -19,17 +19,31 @@ export const labelled = (count: number): ReadonlyArray<Metric.Any> =>
     }))
   )
 
-export const countsOf = (recorder: Recorder.Handle): Promise<ReadonlyArray<Record<string, number>>> =>
+/** A metric whose reducer is written by hand, and makes a fresh state for each event. */
+export const totals: Metric.Any = Metric.make("totals", {
+  events: [Request],
+  initial: { requests_total: 0, writes_total: 0, search_total: 0 },
+  reduce: (state, event) =>
+    Option.some({
+      requests_total: state.requests_total + 1,
+      writes_total: state.writes_total + (event.method === "GET" ? 0 : 1),
+      search_total: state.search_total + (event.route === "/search" ? 1 : 0)
+    }),
+  dimensions: ({ requests_total }) => ({ requests_total })
+})
+
+/** What a metric has counted. */
+export const countsIn = (metric: Metric.Any, state: unknown): Counts =>
+  Object.fromEntries(
+    Metric.samples(metric, state).map(({ labels: { method, route }, value }) => [
+      method === undefined ? "" : keyOf(method, route!),
+      value as number
+    ])
+  )
+
+const countsOf = (recorder: Recorder.Handle): Promise<ReadonlyArray<Counts>> =>
   Effect.runPromise(
-    Effect.map(recorder.capture, ({ metrics, takenAt }) =>
-      metrics.map(({ metric, state }) =>
-        Object.fromEntries(
-          Metric.samples(metric, state, { time: takenAt }).map(({ labels: { method, route }, value }) => [
-            method === undefined ? "" : keyOf(method, route!),
-            value as number
-          ])
-        )
-      ))
+    Effect.map(recorder.capture, ({ metrics }) => metrics.map(({ metric, state }) => countsIn(metric, state)))
   )
 
 /** One fact, and so many metrics of it. */

@@ -1,11 +1,9 @@
-/** The floor of a handoff: the same event on an array, which the same metric folds later. */
+/** The floor of what is put off: the same event on an array, and a batch fold through the same metric. */
 import { Metric } from "mvx-metrics"
 import type { Counting } from "./Counting.ts"
-import { keyOf } from "./Counting.ts"
-import { labelled, Request } from "./mvx.ts"
+import { countsIn, Request } from "./mvx.ts"
 
-export const pushing = (): Counting => {
-  const metric = labelled(1)[0]!
+export const pushing = (metric: Metric.Any): Counting => {
   let waiting: Array<Request> = []
   let state = metric.initial
   return {
@@ -13,16 +11,13 @@ export const pushing = (): Counting => {
       waiting.push(new Request({ method, route }))
     },
     settle: async () => {
-      state = Metric.merge(metric, state, Metric.fold(metric, waiting))
+      const meta = { time: Date.now() }
+      for (const event of waiting) {
+        const next = metric.reduce(state, event, meta)
+        if (next._tag === "Some") state = next.value
+      }
       waiting = []
     },
-    counts: async () => [
-      Object.fromEntries(
-        Metric.samples(metric, state).map(({ labels: { method, route }, value }) => [
-          keyOf(method!, route!),
-          value as number
-        ])
-      )
-    ]
+    counts: async () => [countsIn(metric, state)]
   }
 }
