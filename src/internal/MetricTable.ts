@@ -50,7 +50,6 @@ export class Slot {
     const next = fold.step(this.state as FieldsState, event, meta, this)
     if (next === undefined) return false
     this.state = next
-    this.next = written
     return true
   }
 
@@ -68,17 +67,16 @@ export class Slot {
     if (next === inRegisters) {
       const { fold, registers } = this.metric.measures!
       this.state = fold.write(this.state as FieldsState, this.own(), registers)
-    } else if (next !== written) this.state = next
+    } else this.state = next
   }
 }
+
+const notAnOption = () => new TypeError("Expected the reducer to return an Option")
 
 const untaken = Symbol("untaken")
 
 /** What the event makes of the state is in the registers of the metric, to be written in place. */
 const inRegisters = Symbol("inRegisters")
-
-/** What the event makes of the state is the state already. */
-const written = Symbol("written")
 
 let lastEpoch = 0
 
@@ -240,25 +238,41 @@ export class MetricTable {
         else this.countChanges(slots, counted, event, offset, batchTime)
         continue
       }
+      if (slots.length === 1) {
+        const slot = slots[0]!
+        let taken = false
+        try {
+          const { measures } = slot.metric
+          if (inPlace && measures !== undefined) taken = slot.step(measures.fold, event, meta)
+          else {
+            const next = slot.reduce(slot.state, event, meta)
+            if (next._tag === "Some") {
+              slot.state = next.value
+              taken = true
+            } else if (next._tag !== "None") throw notAnOption()
+          }
+        } catch (defect) {
+          if (!this.owner.reducerFailed(slot, event, defect)) return
+        }
+        const offset = ++this.offset
+        if (taken) this.count(slot, event, offset, batchTime)
+        else this.ignored++
+        continue
+      }
       let taken = false
       for (let at = 0; at < slots.length; at++) {
         const slot = slots[at]!
         try {
           const { measures } = slot.metric
           if (inPlace && measures !== undefined) {
-            const counts = slots.length === 1
-              ? slot.step(measures.fold, event, meta)
-              : slot.read(measures, event, meta)
-            taken = counts || taken
+            taken = slot.read(measures, event, meta) || taken
             continue
           }
           const next = slot.reduce(slot.state, event, meta)
           if (next._tag === "Some") {
             slot.next = next.value
             taken = true
-          } else if (next._tag !== "None") {
-            throw new TypeError("Expected the reducer to return an Option")
-          }
+          } else if (next._tag !== "None") throw notAnOption()
         } catch (defect) {
           if (this.owner.reducerFailed(slot, event, defect)) continue
           return
@@ -273,12 +287,15 @@ export class MetricTable {
         const slot = slots[at]!
         if (slot.next === untaken) continue
         slot.commit()
-        const sequence = ++this.sequence
-        if (this.changes !== undefined) {
-          this.changes.push(new Change(this.owner, slot.metric, event, slot.share(), sequence, offset, batchTime))
-        }
+        this.count(slot, event, offset, batchTime)
       }
     }
+  }
+
+  private count(slot: Slot, event: MetricEvent, offset: number, batchTime: number): void {
+    const sequence = ++this.sequence
+    if (this.changes === undefined) return
+    this.changes.push(new Change(this.owner, slot.metric, event, slot.share(), sequence, offset, batchTime))
   }
 
   /** `counted` are the places, as bits, of the slots that took the event. */
@@ -295,10 +312,7 @@ export class MetricTable {
     }
     for (let at = 0; at < slots.length; at++) {
       if ((counted & (1 << at)) === 0) continue
-      const slot = slots[at]!
-      this.changes.push(
-        new Change(this.owner, slot.metric, event, slot.share(), ++this.sequence, offset, batchTime)
-      )
+      this.count(slots[at]!, event, offset, batchTime)
     }
   }
 
