@@ -62,6 +62,13 @@ const Traffic = Metric.fromDimensions("traffic", [Request, Login, Tick], (d) => 
   top: d.topK((e) => e._tag === "http.request" ? e.bytes : undefined, { k: 2, capacity: 3 })
 }))
 
+/** Has labels that the others have as well, and others. */
+const Pages = Metric.fromDimensions("pages", [Request, Login], (d) => ({
+  by: d.by({ tag: (e) => e._tag, route: (e) => e._tag === "http.request" ? e.route : "" }, d.count()),
+  route: d.by("route", (e) => e._tag === "http.request" ? e.route : "", d.count(), { limit: 2, onLimit: "drop" }),
+  tag: d.by("tag", (e) => e._tag, d.count())
+}))
+
 /** Is alone in taking heartbeats, and counts none of the events that it is not offered. */
 const Beats = Metric.fromDimensions("beats", [Heartbeat], (d) => ({ by: d.by("tag", (e) => e._tag, d.count()) }))
 
@@ -263,7 +270,7 @@ describe("folding", () => {
           Metric.fromDimensions(name, [Heartbeat, Tick], (d) => ({
             total: d.count({ when: (e) => e._tag === "tick" && e.time > 0 })
           }))
-        const dimensions = [Traffic, FragileSum, never("one"), never("other")]
+        const dimensions = [Traffic, FragileSum, Pages, never("one"), never("other")]
         const together = yield* make({ capacity, onDefect, metrics: dimensions })
         const Nothing = Metric.make("nothing", { initial: {}, reduce: () => Option.none() })
         const beside = yield* make({ capacity, onDefect, metrics: [...dimensions, Nothing] })

@@ -35,6 +35,9 @@ class Level {
   }
 }
 
+/** Never written: it is that of no other index. */
+const none: Array<number | undefined> = []
+
 /**
  * The place of each combination of labels: nested maps, one level per label.
  *
@@ -47,6 +50,9 @@ export class LabelIndex {
   readonly width: number
   #size = 0
   readonly #root = new Level()
+  /** An index that often has the same labels, and where its places are in this one, as far as that was asked for. */
+  #beside: LabelIndex | undefined
+  #places: Array<number | undefined> = none
 
   constructor(width: number) {
     this.width = width
@@ -70,6 +76,23 @@ export class LabelIndex {
     let found: Level | number | undefined = this.#root
     for (let at = 0; at < this.width && found !== undefined; at++) found = (found as Level).get(labels[at]!)
     return found as number | undefined
+  }
+
+  /** Where the places of another index are in this one, as far as they are learnt: of the last one that was asked for. */
+  placesBeside(other: LabelIndex): ReadonlyArray<number | undefined> {
+    return this.#beside === other ? this.#places : this.forgetPlaces(other)
+  }
+
+  /** Notes that what has a place in the other index has this one here: neither changes. */
+  learn(other: number, place: number): void {
+    // Without holes, an array stays one.
+    while (this.#places.length < other) this.#places.push(undefined)
+    this.#places[other] = place
+  }
+
+  private forgetPlaces(other: LabelIndex): ReadonlyArray<number | undefined> {
+    this.#beside = other
+    return this.#places = []
   }
 
   /** Adds a combination that is not known, and returns its place. */

@@ -29,7 +29,7 @@ ${read}
 if(!(${isCounted}))return undefined
 const time=${time}
 const owner=by.owner
-${writeRoot(plan, "", source)}
+${writing(source, () => writeRoot(plan, "", source))}
 return state
 },
 registers(){return new Registers()},
@@ -41,7 +41,7 @@ registers.time=${time}
 return ${isCounted}
 },
 write(state,owner,registers){
-${writeRoot(plan, "registers.", source)}
+${writing(source, () => writeRoot(plan, "registers.", source))}
 return state
 }}`
   const fold = evaluate(text, source) as Fold | undefined
@@ -88,33 +88,33 @@ export const generateJointFold = (folds: ReadonlyArray<Fold | undefined>): Joint
   const roots = folds.map((fold) => fold === undefined ? undefined : generated.get(fold))
   if (roots.length < 2 || roots.length > mostPlaces || roots.includes(undefined)) return undefined
   const source = new Source()
-  const parts = roots.map((root, at) => {
-    source.skipped = `skipped${at}`
-    const start = source.read.length
-    const plan = planOf(root!, source, "true") as StructPlan
-    return {
-      read: `let counts${at}=false,skipped${at}=0
+  const reads: Array<string> = []
+  const written = writing(source, () =>
+    roots.map((root, at) => {
+      source.skipped = `skipped${at}`
+      const start = source.read.length
+      const plan = planOf(root!, source, "true") as StructPlan
+      reads.push(`let counts${at}=false,skipped${at}=0
 try{
 ${source.read.slice(start).join("\n")}
 ${someTimed(plan) ? "time=meta.time" : ""}
 counts${at}=${isCountedBy(plan, source)}
 }catch(defect){
 if(!failed(places[${at}],event,defect))return ${failedForGood}
-}`,
-      write: `if(counts${at}){
+}`)
+      return `if(counts${at}){
 const place=places[${at}],owner=place.own()
 let state=place.state
 ${writeRoot(plan, "", source)}
 place.state=state
 }`
-    }
-  })
+    }).join("\n"))
   const text = `${distinction()}
 return function(places,event,meta,failed){
 let time=0
-${parts.map(({ read }) => read).join("\n")}
-${parts.map(({ write }) => write).join("\n")}
-return ${parts.map((_, at) => `(counts${at}?${1 << at}:0)`).join("|")}
+${reads.join("\n")}
+${written}
+return ${roots.map((_, at) => `(counts${at}?${1 << at}:0)`).join("|")}
 }`
   return evaluate(text, source) as JointFold<any> | undefined
 }
@@ -142,6 +142,8 @@ class Source {
   readonly read: Array<string> = []
   /** The variable that counts the inputs that cannot be taken. */
   skipped = "skipped"
+  /** Of each number of labels, the first dimension that is written, for others to be compared with. */
+  firsts = new Map<number, First>()
   private last = 0
 
   name(prefix: string): string {
@@ -272,19 +274,35 @@ const someTimed = (plan: Plan): boolean => {
   }
 }
 
+/** What others read of the first dimension by as many labels, while an event is written. */
+interface First {
+  readonly labels: ReadonlyArray<string>
+  /** Variables: its index, and the place there, or -1 while there is none. */
+  readonly index: string
+  readonly place: string
+}
+
+/** Writes one function body, with what its dimensions tell each other. */
+const writing = (source: Source, write: () => string): string => {
+  source.firsts = new Map()
+  const text = write()
+  const variables = Array.from(source.firsts.values(), ({ index, place }) => `let ${index},${place}=-1\n`)
+  return `${variables.join("")}${text}`
+}
+
 /** Writes how the variable `state` is brought up to date; `prefix` is where the inputs are, as variables or in the registers. */
 const writeRoot = (plan: StructPlan, prefix: string, source: Source): string =>
-  `${writeStruct(plan, "state", prefix, source)}
+  `${writeStruct(plan, "state", prefix, source, false)}
 if(${prefix}${source.skipped}>0){${own(plan, "state")};state.skipped+=${prefix}${source.skipped}}`
 
-const write = (plan: Plan, state: string, prefix: string, source: Source): string => {
+const write = (plan: Plan, state: string, prefix: string, source: Source, isNested: boolean): string => {
   switch (plan._tag) {
     case "Leaf":
       return writeLeaf(plan, state, prefix, source)
     case "Struct":
-      return writeStruct(plan, state, prefix, source)
+      return writeStruct(plan, state, prefix, source, isNested)
     case "Labelled":
-      return writeSeries(plan, state, prefix, source)
+      return writeSeries(plan, state, prefix, source, isNested)
   }
 }
 
@@ -299,49 +317,85 @@ const own = ({ State, fields }: StructPlan, state: string): string => {
   return `if(owner===0||${state}.owner!==owner)${state}=new ${State}(owner,${state}.skipped${states})`
 }
 
-const writeStruct = (plan: StructPlan, state: string, prefix: string, source: Source): string => {
+const writeStruct = (
+  plan: StructPlan,
+  state: string,
+  prefix: string,
+  source: Source,
+  isNested: boolean
+): string => {
   const fields = plan.fields.map((field, at) => {
     const condition = counts(field, prefix)
     const text = field._tag === "Leaf"
-      ? write(field, `${state}.f${at}`, prefix, source)
-      : writeInner(field, `${state}.f${at}`, prefix, source)
+      ? writeLeaf(field, `${state}.f${at}`, prefix, source)
+      : writeInner(field, `${state}.f${at}`, prefix, source, isNested)
     return condition === "true" ? `{${text}}` : `if(${condition}){${text}}`
   })
   return [own(plan, state), ...fields].join("\n")
 }
 
-const writeInner = (plan: Plan, field: string, prefix: string, source: Source): string => {
+const writeInner = (plan: Plan, field: string, prefix: string, source: Source, isNested: boolean): string => {
   const inner = source.name("state")
-  return `let ${inner}=${field};${write(plan, inner, prefix, source)};if(${inner}!==${field})${field}=${inner}`
+  return `let ${inner}=${field};${
+    write(plan, inner, prefix, source, isNested)
+  };if(${inner}!==${field})${field}=${inner}`
 }
 
 const writeSeries = (
   { inner, labels, node }: LabelledPlan,
   state: string,
   prefix: string,
-  source: Source
+  source: Source,
+  isNested: boolean
 ): string => {
   const [place, slots, at, before, after] = ["place", "slots", "at", "before", "after"].map((name) => source.name(name))
   const inputs = labels.map((label) => prefix + label)
   const initial = source.constant("initial", node.inner.initial)
-  const find = labels.length === 1
-    ? `find1(${inputs[0]})`
-    : labels.length === 2
-    ? `find2(${inputs.join()})`
-    : `find([${inputs.join()}])`
   const lines = [
     `if(owner===0||${state}.owner!==owner)${state}=${state}.ownedBy(owner)`,
-    `let ${place}=${state}.index.${find}`,
+    `let ${place}`,
+    findPlace(place!, state, inputs, source, isNested),
     `if(${place}===undefined||${place}>=${state}.size)${place}=${state}.admit([${inputs.join()}],${node.limit})`,
     `if(${place}<0)${state}.over++`
   ]
+  const first = source.firsts.get(inputs.length)
+  if (first === undefined && !isNested) {
+    const [index, at] = [source.name("index"), source.name("firstPlace")]
+    source.firsts.set(inputs.length, { labels: inputs, index, place: at })
+    lines.push(`${index}=${state}.index;${at}=${place}`)
+  }
   const step = [
     `const ${slots}=${place}<0?[${state}.other]:${state}.slotsOf(${place},owner)`,
     `const ${at}=${place}<0?0:${place}&${mask},${before}=${slots}[${at}]`,
     `let ${after}=${before}===undefined?${initial}:${before}`,
-    write(inner, after!, prefix, source),
+    write(inner, after!, prefix, source, true),
     `if(${after}!==${before}){${slots}[${at}]=${after};if(${place}<0)${state}.other=${after}}`
   ].join("\n")
   lines.push(node.onLimit === "drop" ? `if(${place}>=0){${step}}` : `{${step}}`)
   return lines.join("\n")
+}
+
+/**
+ * Writes how the place of labels is found. Dimensions and metrics of one event
+ * tend to have the same labels: where a first one has found them, its place is
+ * what the others are found by, which costs less than to look up texts.
+ */
+const findPlace = (
+  place: string,
+  state: string,
+  labels: ReadonlyArray<string>,
+  source: Source,
+  isNested: boolean
+): string => {
+  const find = labels.length === 1
+    ? `find1(${labels[0]})`
+    : labels.length === 2
+    ? `find2(${labels.join()})`
+    : `find([${labels.join()}])`
+  const found = `${place}=${state}.index.${find}`
+  const first = source.firsts.get(labels.length)
+  if (first === undefined || isNested) return found
+  const isSame = labels.map((label, at) => `${label}===${first.labels[at]}`).join("&&")
+  return `if(${first.place}>=0&&${isSame}){${place}=${state}.index.placesBeside(${first.index})[${first.place}]
+if(${place}===undefined){${found};if(${place}!==undefined)${state}.index.learn(${first.place},${place})}}else ${found}`
 }

@@ -54,6 +54,17 @@ const shapes: Record<string, Readonly<Record<string, Dimension.Any>>> = {
     other: d.by("text", (fact) => fact.text, d.count(), { limit: 2 }),
     drop: d.by("text", (fact) => fact.text, d.mean(value), { limit: 2, onLimit: "drop", when })
   },
+  "the same labels, and others": {
+    limited: d.by("text", (fact) => fact.text, d.count(), { limit: 1 }),
+    all: d.by("text", (fact) => fact.text, d.count()),
+    code: d.by("text", (fact) => fact.code, d.sum(value)),
+    on: d.by("text", (fact) => fact.text, d.count({ when })),
+    pairs: d.by({ code: (fact) => fact.code, text: (fact) => fact.text }, d.count({ when })),
+    samePairs: d.by({ a: (fact) => fact.code, b: (fact) => fact.text }, d.count(), { limit: 2, onLimit: "drop" }),
+    otherPairs: d.by({ text: (fact) => fact.text, code: (fact) => fact.code }, d.count(), { limit: 3 }),
+    triples: d.by({ a: (fact) => fact.code, b: (fact) => fact.text, c: when }, d.count(), { limit: 2 }),
+    sameTriples: d.by({ a: (fact) => fact.code, b: (fact) => fact.text, c: when }, d.count())
+  },
   "two labels": { by: d.by({ code: (fact) => fact.code, text: (fact) => fact.text }, d.count({ when })) },
   "three labels": {
     by: d.by({ a: (fact) => fact.code, b: (fact) => fact.text, c: when }, d.struct({ sum: d.sum(value) }), { limit: 3 })
