@@ -11,7 +11,10 @@ import { claimLine, comparisonLines, questionTable } from "./harness/table.ts"
 
 const questions = [
   "handoff",
-  "interpretations"
+  "interpretations",
+  "webService",
+  "effectFibers",
+  "irrelevant"
 ]
 
 /** What earlier versions promised, which is measured on request: it takes long. */

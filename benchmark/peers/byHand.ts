@@ -39,9 +39,12 @@ export const maps = (counters: number): Counting => {
   }
 }
 
+let lastChannel = 0
+
 /** The event is published on a channel, and whoever subscribes counts it in maps of maps. */
 export const diagnosticsChannel = (counters: number): Counting => {
-  const requests = channel("benchmark.requests")
+  // A channel is known by its name everywhere in the process.
+  const requests = channel(`benchmark.requests.${lastChannel++}`)
   const all = names(counters).map((): Counted => new Map())
   for (const counted of all) {
     requests.subscribe((message) => {
@@ -54,5 +57,28 @@ export const diagnosticsChannel = (counters: number): Counting => {
       if (requests.hasSubscribers) requests.publish({ method, route })
     },
     counts: async () => all.map(countsOf)
+  }
+}
+
+/** Subscribers to other channels, which nothing is published on. */
+export const subscribeElsewhere = (count: number): void => {
+  for (let at = 0; at < count; at++) channel(`benchmark.others.${at}`).subscribe(() => {})
+}
+
+/** All facts are published on one channel, and each subscriber passes over what others want. */
+export const filtered = (others: number): Counting => {
+  const facts = channel(`benchmark.facts.${others}`)
+  const counted: Counted = new Map()
+  for (const tag of [...names(others), "request"]) {
+    facts.subscribe((message) => {
+      const fact = message as { readonly tag: string; readonly method: string; readonly route: string }
+      if (fact.tag === tag) count(counted, fact.method, fact.route)
+    })
+  }
+  return {
+    record: (method, route) => {
+      if (facts.hasSubscribers) facts.publish({ tag: "request", method, route })
+    },
+    counts: async () => [countsOf(counted)]
   }
 }

@@ -32,6 +32,14 @@ export const totals: Metric.Any = Metric.make("totals", {
   dimensions: ({ requests_total }) => ({ requests_total })
 })
 
+const wantingOthers = (count: number): ReadonlyArray<Metric.Any> =>
+  Array.from({ length: count }, (_, at) =>
+    Metric.make(`others_${at}`, {
+      events: [`other.${at}`],
+      initial: { total: 0 },
+      reduce: (state) => Option.some({ total: state.total + 1 })
+    }))
+
 /** What a metric has counted. */
 export const countsIn = (metric: Metric.Any, state: unknown): Counts =>
   Object.fromEntries(
@@ -43,12 +51,18 @@ export const countsIn = (metric: Metric.Any, state: unknown): Counts =>
 
 const countsOf = (recorder: Recorder.Handle): Promise<ReadonlyArray<Counts>> =>
   Effect.runPromise(
-    Effect.map(recorder.capture, ({ metrics }) => metrics.map(({ metric, state }) => countsIn(metric, state)))
+    Effect.map(recorder.capture, ({ metrics }) =>
+      metrics.filter(({ metric }) =>
+        metric.tags?.includes(Request.tag)
+      ).map(({ metric, state }) => countsIn(metric, state)))
   )
 
 /** One fact, and so many metrics of it. */
-export const counting = (metrics: ReadonlyArray<Metric.Any>): Counting => {
-  const recorder = makeRecorder({ metrics })
+export const counting = (metrics: ReadonlyArray<Metric.Any>): Counting => countingBeside(metrics, 0)
+
+/** The same, with metrics that are registered before and want other facts. */
+export const countingBeside = (metrics: ReadonlyArray<Metric.Any>, others: number): Counting => {
+  const recorder = makeRecorder({ metrics: [...wantingOthers(others), ...metrics] })
   const { registerEventUnsafe } = recorder
   return {
     record: (method, route) => {
