@@ -161,8 +161,9 @@ function* batchesOf(batch: Batch, plan: Plan, state: any, labels: Labels): Gener
     const { inner } = plan
     const { index, other, size, values } = state as SeriesState
     if (inner._tag === "Flat") {
+      const states = values.toArray()
       let place = -1
-      while ((place = readSeries(batch, inner.leaves, state, place, labels)) >= 0) {
+      while ((place = readSeries(batch, inner.leaves, state, states, place, labels)) >= 0) {
         if (batch.samples.length > 0) yield batch.take()
       }
     } else {
@@ -179,13 +180,14 @@ function* batchesOf(batch: Batch, plan: Plan, state: any, labels: Labels): Gener
 const readSeries = (
   { samples, size: room, time }: Batch,
   leaves: ReadonlyArray<LeafPlan>,
-  { index, size, values }: SeriesState,
+  { index, size }: SeriesState,
+  states: ReadonlyArray<unknown>,
   place: number,
   labels: Labels
 ): number => {
   let left = Math.ceil((room - samples.length) / leaves.length)
   while ((place = index.after(place, size)) >= 0) {
-    const state = values.get(place)
+    const state = states[place]
     const own = join(labels, index.labelsAt(place))
     for (let at = 0; at < leaves.length; at++) readLeaf(samples, leaves[at]!, state, time, own)
     if (--left <= 0) break
