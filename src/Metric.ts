@@ -638,7 +638,7 @@ export const samples: {
 } = dual(
   (args) => isMetric(args[0]),
   (self: Any, state: unknown, options?: { readonly time?: number | undefined }): ReadonlyArray<Sample> =>
-    Array.from(samplesIn(self, state, options?.time ?? 0)).flat()
+    samplesIn(self, state, options?.time ?? 0, Infinity).next().value ?? []
 )
 
 /**

@@ -5,7 +5,8 @@ import * as Predicate from "effect/Predicate"
 import type { ExponentialValue } from "./dimension/ExponentialHistogram.ts"
 import type { FieldsState } from "./dimension/Fields.ts"
 import type { HistogramValue } from "./dimension/Histogram.ts"
-import { hasLabels, type Leaf, type Node, type Struct } from "./dimension/Node.ts"
+import type { Labels } from "./dimension/LabelIndex.ts"
+import { hasLabels, type Labelled, type Leaf, type Node, type Struct } from "./dimension/Node.ts"
 import type { QuantilesValue } from "./dimension/Quantiles.ts"
 import { overflowKey, overflowLabels, type SeriesState } from "./dimension/Series.ts"
 import {
@@ -48,8 +49,6 @@ export interface FlatInstrument extends Quantity {
   readonly labels: ReadonlyArray<string>
 }
 
-type Labels = Readonly<Record<string, string>>
-
 const isRecord = (u: unknown): u is Record<string, unknown> => Predicate.isObject(u) && !Array.isArray(u)
 
 const noLabels: Labels = Object.freeze({})
@@ -67,92 +66,133 @@ export const samplesOf = (instruments: Instruments, shown: object): Array<Sample
   return samples
 }
 
-/** About how many samples there are in a batch. */
-const batchSize = 128
-
 /**
- * What a state of dimensions shows, in batches: of series without number no more
- * than a batch is made at once.
+ * What a state of dimensions shows, in batches: of series without number not many
+ * more than `size` are made at once.
  */
-export function* sampleBatches(root: Struct, state: FieldsState, time: number): Generator<ReadonlyArray<Sample>> {
-  const batch: Batch = { samples: [] }
+export function* sampleBatches(
+  root: Struct,
+  state: FieldsState,
+  time: number,
+  size: number
+): Generator<ReadonlyArray<Sample>> {
+  const batch = new Batch(size, time)
   for (let at = 0; at < root.fields.length; at++) {
-    yield* batchesOf(batch, root.names[at]!, root.fields[at]!, state[`f${at}`], time, noLabels)
+    yield* batchesOf(batch, planOf(root.names[at]!, root.fields[at]!), state[`f${at}`], noLabels)
   }
-  if (batch.samples.length > 0) yield batch.samples
+  if (batch.samples.length > 0) yield batch.take()
 }
 
 /** The samples that are to be handed out next. */
-interface Batch {
-  samples: Array<Sample>
-}
+class Batch {
+  samples: Array<Sample> = []
+  readonly size: number
+  readonly time: number
 
-function* taken(batch: Batch): Generator<ReadonlyArray<Sample>> {
-  if (batch.samples.length < batchSize) return
-  const { samples } = batch
-  batch.samples = []
-  yield samples
-}
+  constructor(size: number, time: number) {
+    this.size = size
+    this.time = time
+  }
 
-function* batchesOf(
-  batch: Batch,
-  dimension: string,
-  node: Node,
-  state: any,
-  time: number,
-  labels: Labels
-): Generator<ReadonlyArray<Sample>> {
-  if (!hasLabels(node)) flattenNode(batch.samples, dimension, node, state, time, labels)
-  else if (node._tag === "Struct") {
-    for (let at = 0; at < node.fields.length; at++) {
-      const field = node.fields[at]!
-      yield* batchesOf(batch, `${dimension}.${node.names[at]!}`, field, (state as FieldsState)[`f${at}`], time, labels)
-    }
-  } else if (node._tag === "Labelled") {
-    const { index, other, size, values } = state as SeriesState
-    const { inner, names } = node
-    const walk = index.walk(size)
-    if (hasLabels(inner)) {
-      let own = noLabels
-      let shown: unknown
-      const next = (found: ReadonlyArray<string>, place: number) => {
-        own = join(labels, labelled(names, found))
-        shown = values.get(place)
-      }
-      while (walk.some(1, next)) yield* batchesOf(batch, dimension, inner, shown, time, own)
-    } else {
-      const next = (found: ReadonlyArray<string>, place: number) =>
-        flattenNode(batch.samples, dimension, inner, values.get(place), time, join(labels, labelled(names, found)))
-      while (walk.some(batchSize, next)) yield* taken(batch)
-    }
-    if (other !== undefined) yield* batchesOf(batch, dimension, inner, other, time, join(labels, overflowLabels))
-    yield* taken(batch)
+  take(): ReadonlyArray<Sample> {
+    const { samples } = this
+    this.samples = []
+    return samples
   }
 }
 
-/** The samples of a dimension without labels. */
-const flattenNode = (
-  samples: Array<Sample>,
-  dimension: string,
-  node: Node,
-  state: any,
-  time: number,
-  labels: Labels
-): void => {
+/** How a dimension is read. It is made once for a read, not for each series. */
+type Plan =
+  | { readonly _tag: "Flat"; readonly leaves: ReadonlyArray<LeafPlan> }
+  | { readonly _tag: "Struct"; readonly fields: ReadonlyArray<Plan> }
+  | { readonly _tag: "Labelled"; readonly inner: Plan }
+
+/** How one leaf of a dimension without labels is read. */
+interface LeafPlan extends Pick<Leaf, "instrument" | "view"> {
+  readonly dimension: string
+  /** Where its state is in that of the dimension. */
+  readonly path: ReadonlyArray<`f${number}`>
+  /** How a number is published, where it shows one. */
+  readonly kind: "counter" | "upDownCounter" | "gauge" | undefined
+  readonly unit: string | undefined
+}
+
+const planOf = (dimension: string, node: Node): Plan => {
+  if (!hasLabels(node)) return { _tag: "Flat", leaves: leavesOf(dimension, node as Leaf | Struct, []) }
+  return node._tag === "Struct"
+    ? { _tag: "Struct", fields: node.fields.map((field, at) => planOf(`${dimension}.${node.names[at]!}`, field)) }
+    : { _tag: "Labelled", inner: planOf(dimension, (node as Labelled).inner) }
+}
+
+const leavesOf = (dimension: string, node: Leaf | Struct, path: LeafPlan["path"]): ReadonlyArray<LeafPlan> => {
   if (node._tag === "Struct") {
-    for (let at = 0; at < node.fields.length; at++) {
-      const field = node.fields[at]!
-      flattenNode(samples, `${dimension}.${node.names[at]!}`, field, (state as FieldsState)[`f${at}`], time, labels)
+    return node.fields.flatMap((field, at) =>
+      leavesOf(`${dimension}.${node.names[at]!}`, field as Leaf | Struct, [...path, `f${at}`])
+    )
+  }
+  const { instrument, view } = node
+  const { kind, unit } = "kind" in instrument ? instrument : { kind: undefined, unit: undefined }
+  return [{
+    dimension,
+    path,
+    instrument,
+    view,
+    kind: kind === "histogram" || kind === "summary" ? undefined : kind,
+    unit
+  }]
+}
+
+const readLeaf = (samples: Array<Sample>, leaf: LeafPlan, state: any, time: number, labels: Labels): void => {
+  const { dimension, kind, path, unit } = leaf
+  for (let at = 0; at < path.length; at++) state = (state as FieldsState)[path[at]!]
+  const value = leaf.view(state, time)
+  if (kind !== undefined && typeof value === "number") samples.push({ dimension, kind, unit, labels, value })
+  else flatten(samples, dimension, leaf.instrument, value, labels)
+}
+
+function* batchesOf(batch: Batch, plan: Plan, state: any, labels: Labels): Generator<ReadonlyArray<Sample>> {
+  if (plan._tag === "Flat") {
+    for (const leaf of plan.leaves) readLeaf(batch.samples, leaf, state, batch.time, labels)
+  } else if (plan._tag === "Struct") {
+    for (let at = 0; at < plan.fields.length; at++) {
+      yield* batchesOf(batch, plan.fields[at]!, (state as FieldsState)[`f${at}`], labels)
     }
   } else {
-    flatten(samples, dimension, node.instrument, (node as Leaf).view(state, time), labels)
+    const { inner } = plan
+    const { index, other, size, values } = state as SeriesState
+    if (inner._tag === "Flat") {
+      const states = values.toArray()
+      let place = -1
+      while ((place = readSeries(batch, inner.leaves, state, states, place, labels)) >= 0) {
+        if (batch.samples.length > 0) yield batch.take()
+      }
+    } else {
+      for (let place = index.after(-1, size); place >= 0; place = index.after(place, size)) {
+        yield* batchesOf(batch, inner, values.get(place), join(labels, index.labelsAt(place)))
+      }
+    }
+    if (other !== undefined) yield* batchesOf(batch, inner, other, join(labels, overflowLabels))
+    if (batch.samples.length >= batch.size) yield batch.take()
   }
 }
 
-const labelled = (names: ReadonlyArray<string>, values: ReadonlyArray<string>): Labels => {
-  const labels: Record<string, string> = {}
-  for (let at = 0; at < names.length; at++) labels[names[at]!] = values[at]!
-  return labels
+/** Adds the samples of so many series after a place as there is room for. Returns the last place, or -1 if it was the last of all. */
+const readSeries = (
+  { samples, size: room, time }: Batch,
+  leaves: ReadonlyArray<LeafPlan>,
+  { index, size }: SeriesState,
+  states: ReadonlyArray<unknown>,
+  place: number,
+  labels: Labels
+): number => {
+  let left = Math.ceil((room - samples.length) / leaves.length)
+  while ((place = index.after(place, size)) >= 0) {
+    const state = states[place]
+    const own = join(labels, index.labelsAt(place))
+    for (let at = 0; at < leaves.length; at++) readLeaf(samples, leaves[at]!, state, time, own)
+    if (--left <= 0) break
+  }
+  return place
 }
 
 const flattenFields = (

@@ -15,8 +15,13 @@ export const shownRoot = ({ instruments, measures }: Metric.Any): Struct | undef
  * The samples of a state, in batches: who reads very many takes them in slices of
  * time. A view that throws throws where the batches are taken.
  */
-export function* samplesIn(metric: Metric.Any, state: unknown, time: number): Generator<ReadonlyArray<Sample>> {
+export function* samplesIn(
+  metric: Metric.Any,
+  state: unknown,
+  time: number,
+  size = 128
+): Generator<ReadonlyArray<Sample>> {
   const root = shownRoot(metric)
-  if (root !== undefined) yield* sampleBatches(root, state as FieldsState, time)
+  if (root !== undefined) yield* sampleBatches(root, state as FieldsState, time, size)
   else yield samplesOf(metric.instruments, metric.dimensions(state, { time }) as object)
 }

@@ -19,7 +19,8 @@ const Every = Metric.fromDimensions("every", [Reading], (d) => {
   const few = d.struct({
     total: d.count(),
     max: d.max(value, { unit: "ms" }),
-    top: d.topK(text, { k: 2 })
+    top: d.topK(text, { k: 2 }),
+    inner: d.struct({ n: d.count(), low: d.min(value) })
   })
   return {
     total: d.count(),
@@ -134,6 +135,49 @@ describe("samplesIn", () => {
   it("makes no batch of nothing", () => {
     const Nothing = Metric.fromDimensions("nothing", [Reading], (d) => ({ by: d.by("label", label, d.count()) }))
     assert.deepStrictEqual(Array.from(samplesIn(Nothing, Nothing.initial, 0)), [])
+  })
+
+  it("makes no batch of series that show nothing", () => {
+    const Never = Metric.fromDimensions("never", [Reading], (d) => ({
+      by: d.by("value", value, d.max(() => undefined), { limit: 1_000 })
+    }))
+    const events = many(0, 500)
+    const state = Metric.fold(Never, events.concat(new Reading({ ...events[0]!, value: 700 })))
+    assert.deepStrictEqual(Array.from(samplesIn(Never, state, 0)), [])
+  })
+
+  it("shows the series that come after more dimensions than a batch has room for", () => {
+    const Wide = Metric.fromDimensions("wide", [Reading], (d) => ({
+      ...Object.fromEntries(Array.from({ length: 200 }, (_, at) => [`n${at}`, d.count()])),
+      by: d.by("value", value, d.count())
+    }))
+    const state = Metric.fold(Wide, many(0, 1_000))
+    const batches = Array.from(samplesIn(Wide, state, 0))
+    assert.isAtMost(Math.max(...batches.map(({ length }) => length)), 512)
+    assert.deepStrictEqual(texts(batches.flat()), texts(shownBy(Wide, state, 0)))
+  })
+
+  it("shows series in the order of the view, and all at once what it shows in batches", () => {
+    const state = Metric.fold(Every, many(0, 400))
+    const all = Metric.samples(Every, state)
+    assert.deepStrictEqual(inBatches(Every, state, 0), all)
+    const { dimensions } = Metric.snapshot(Every, state)
+    const shown = all.filter(({ dimension }) => dimension === "by_two.total")
+    assert.deepStrictEqual(
+      shown.map(({ labels, value }) => ({ labels, value })),
+      dimensions.by_two.map(({ labels, value }) => ({ labels, value: value.total }))
+    )
+  })
+
+  it("has the labels of a series in one record for all reads, which nobody can change", () => {
+    const events = many(0, 10)
+    const state = Metric.fold(Growing, events)
+    const labelsOf = (state: typeof Growing.initial) =>
+      Metric.samples(Growing, state).filter(({ dimension }) => dimension === "by_text").map(({ labels }) => labels)
+    const labels = labelsOf(state)
+    assert.strictEqual(labels.length, 10)
+    for (const [at, again] of labelsOf(state).entries()) assert.strictEqual(again, labels[at])
+    for (const own of labels) assert.throws(() => Object.assign(own, { text: "other" }), TypeError)
   })
 
   it("throws what a view throws, where its batch is taken", () => {

@@ -3,17 +3,37 @@
  * would take ten times the memory.
  */
 class Level {
+  /** The last place below, in the order of a walk. */
+  last: number
   private label: string | undefined
   private below: Level | number | undefined
   private more: Map<string, Level | number> | undefined
+
+  constructor(last: number) {
+    this.last = last
+  }
 
   get(label: string): Level | number | undefined {
     const { more } = this
     return more !== undefined ? more.get(label) : label === this.label ? this.below : undefined
   }
 
-  /** Adds a label that is not known. */
-  add(label: string, below: Level | number): void {
+  /** Adds a place, by the labels from `at` on, which are not known. Returns the place before it in the order of a walk. */
+  add(labels: ReadonlyArray<string>, at: number, place: number): number {
+    const { last } = this
+    const label = labels[at]!
+    let before = last
+    if (at === labels.length - 1) this.set(label, place)
+    else {
+      let below = this.get(label) as Level | undefined
+      if (below === undefined) this.set(label, below = new Level(last))
+      before = below.add(labels, at + 1, place)
+    }
+    if (before === last) this.last = place
+    return before
+  }
+
+  private set(label: string, below: Level | number): void {
     if (this.more !== undefined) this.more.set(label, below)
     else if (this.label === undefined) {
       this.label = label
@@ -23,16 +43,21 @@ class Level {
       this.label = this.below = undefined
     }
   }
+}
 
-  forEach(f: (below: Level | number, label: string) => void): void {
-    if (this.more !== undefined) this.more.forEach(f)
-    else if (this.label !== undefined) f(this.below!, this.label)
-  }
+/** The labels of a series, by name. Those who read it share it: it is frozen. */
+export type Labels = Readonly<Record<string, string>>
 
-  entries(): Iterator<readonly [label: string, below: Level | number]> {
-    const single = this.label === undefined ? [] : [[this.label, this.below!] as const]
-    return this.more === undefined ? single.values() : this.more.entries()
+type LabelsClass = new(values: ReadonlyArray<string>) => Labels
+
+/** The class of plain records with these names: one that is no class' has room for names that never come. */
+const labelsClass = (names: ReadonlyArray<string>): LabelsClass => {
+  const Labels = function(this: Record<string, string>, values: ReadonlyArray<string>) {
+    for (let at = 0; at < names.length; at++) this[names[at]!] = values[at]!
+    Object.freeze(this)
   }
+  Labels.prototype = Object.prototype
+  return Labels as unknown as LabelsClass
 }
 
 /** Never written: it is that of no other index. */
@@ -46,21 +71,26 @@ const none: Array<number | undefined> = []
  * newest state may add to it; any other takes a copy first.
  */
 export class LabelIndex {
-  /** How many labels there are. */
-  readonly width: number
-  #size = 0
-  readonly #root = new Level()
+  /** What the labels are called. */
+  readonly names: ReadonlyArray<string>
+  readonly #root = new Level(-1)
+  readonly #Labels: LabelsClass
+  /** By place. */
+  readonly #labels: Array<Labels> = []
+  /** By place, from -1 on: the place that comes next in a walk. The last one has -1. */
+  readonly #next = [-1]
   /** An index that often has the same labels, and where its places are in this one, as far as that was asked for. */
   #beside: LabelIndex | undefined
   #places: Array<number | undefined> = none
 
-  constructor(width: number) {
-    this.width = width
+  constructor(names: ReadonlyArray<string>, Labels = labelsClass(names)) {
+    this.names = names
+    this.#Labels = Labels
   }
 
   /** How many combinations are known, also to newer states. */
   get size(): number {
-    return this.#size
+    return this.#labels.length
   }
 
   /** The place of one label, or `undefined`. */
@@ -74,7 +104,7 @@ export class LabelIndex {
 
   find(labels: ReadonlyArray<string>): number | undefined {
     let found: Level | number | undefined = this.#root
-    for (let at = 0; at < this.width && found !== undefined; at++) found = (found as Level).get(labels[at]!)
+    for (let at = 0; at < this.names.length && found !== undefined; at++) found = (found as Level).get(labels[at]!)
     return found as number | undefined
   }
 
@@ -97,83 +127,44 @@ export class LabelIndex {
 
   /** Adds a combination that is not known, and returns its place. */
   add(labels: ReadonlyArray<string>): number {
-    const last = this.width - 1
-    let level = this.#root
-    for (let at = 0; at < last; at++) {
-      const label = labels[at]!
-      let next = level.get(label) as Level | undefined
-      if (next === undefined) level.add(label, next = new Level())
-      level = next
-    }
-    level.add(labels[last]!, this.#size)
-    return this.#size++
+    return this.#add(labels, new this.#Labels(labels))
+  }
+
+  #add(values: ReadonlyArray<string>, labels: Labels): number {
+    const place = this.size
+    const before = this.#root.add(values, 0, place)
+    this.#labels.push(labels)
+    this.#next.push(this.#next[before + 1]!)
+    this.#next[before + 1] = place
+    return place
   }
 
   /** An index of its own for the state that knows the places below `size`. */
   fork(size: number): LabelIndex {
-    const known: Array<ReadonlyArray<string>> = []
-    this.forEach(size, (labels, place) => known[place] = labels)
-    const index = new LabelIndex(this.width)
-    for (const labels of known) index.add(labels)
+    const index = new LabelIndex(this.names, this.#Labels)
+    for (let place = 0; place < size; place++) index.#add(this.valuesAt(place), this.labelsAt(place))
     return index
   }
 
-  /** Calls back for every combination with a place below `size`, those with the same first labels one after the other. */
-  forEach(size: number, f: (labels: ReadonlyArray<string>, place: number) => void): void {
-    if (size > 0) visit(this.#root, [], this.width - 1, size, f)
+  /** The labels of a place, the same record each time. */
+  labelsAt(place: number): Labels {
+    return this.#labels[place]!
   }
 
-  /** A walk over the combinations with a place below `size`, in as many steps as one likes. */
-  walk(size: number): LabelWalk {
-    return new LabelWalk(this.#root, this.width, size)
-  }
-}
-
-/** What the index learns in the middle of a walk has a place that is not below its size. */
-export class LabelWalk {
-  private readonly width: number
-  private readonly size: number
-  private readonly iterators: Array<Iterator<readonly [string, Level | number]>>
-  private readonly labels: Array<string> = []
-
-  constructor(root: Level, width: number, size: number) {
-    this.width = width
-    this.size = size
-    this.iterators = size > 0 ? [root.entries()] : []
+  /** The labels of a place, in the order of their names. */
+  valuesAt(place: number): ReadonlyArray<string> {
+    const labels = this.#labels[place]!
+    return this.names.map((name) => labels[name]!)
   }
 
-  /** Calls back for the next combinations, with an array that is the walk's own, and says whether there may be more. */
-  some(count: number, f: (labels: ReadonlyArray<string>, place: number) => void): boolean {
-    const { iterators, labels, size, width } = this
-    let left = count
-    while (left > 0 && iterators.length > 0) {
-      const depth = iterators.length
-      const next = iterators[depth - 1]!.next()
-      if (next.done) {
-        iterators.pop()
-        continue
-      }
-      const [label, below] = next.value
-      labels[depth - 1] = label
-      if (depth < width) iterators.push((below as Level).entries())
-      else if ((below as number) < size) {
-        f(labels, below as number)
-        left--
-      }
-    }
-    return iterators.length > 0
+  /**
+   * The next place of a walk over those below `size`, which begins and ends with -1.
+   * Places with the same first labels come one after the other; what the index
+   * learns in the middle of a walk is none of it.
+   */
+  after(place: number, size: number): number {
+    do place = this.#next[place + 1]!
+    while (place >= size)
+    return place
   }
-}
-
-const visit = (
-  level: Level,
-  outer: ReadonlyArray<string>,
-  levelsBelow: number,
-  size: number,
-  f: (labels: ReadonlyArray<string>, place: number) => void
-): void => {
-  level.forEach((below, label) => {
-    if (levelsBelow > 0) visit(below as Level, outer.concat(label), levelsBelow - 1, size, f)
-    else if ((below as number) < size) f(outer.concat(label), below as number)
-  })
 }

@@ -85,7 +85,10 @@ export class SeriesState {
 
   /** Calls back for each series but that of the overflow. */
   forEach(f: (labels: ReadonlyArray<string>, state: unknown, place: number) => void): void {
-    this.index.forEach(this.size, (labels, place) => f(labels, this.values.get(place), place))
+    const { index, size, values } = this
+    for (let place = index.after(-1, size); place >= 0; place = index.after(place, size)) {
+      f(index.valuesAt(place), values.get(place), place)
+    }
   }
 }
 
@@ -102,7 +105,7 @@ interface SeriesOptions {
 
 /** What can be done with the states of a dimension that has labels. */
 export const series = ({ inner, isRecord, limit, names }: SeriesOptions): Algebra<SeriesState, unknown> => {
-  const initial = new SeriesState(nobody, new LabelIndex(names.length), 0, Vector.empty, undefined, 0)
+  const initial = new SeriesState(nobody, new LabelIndex(names), 0, Vector.empty, undefined, 0)
 
   const record = (state: SeriesState, time: number): object => {
     const record: Record<string, unknown> = Object.create(null)
@@ -203,7 +206,7 @@ export const series = ({ inner, isRecord, limit, names }: SeriesOptions): Algebr
     SchemaTransformation.transform({
       decode: ({ other, over, series }) => {
         const owner = newOwner()
-        const index = new LabelIndex(names.length)
+        const index = initial.index.fork(0)
         let values: Vector<unknown> = Vector.empty
         for (const [labels, state] of series) values = values.set(index.add(labels), state, owner)
         return new SeriesState(nobody, index, series.length, values, other, over)

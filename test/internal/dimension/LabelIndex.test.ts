@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Arbitrary, Schema } from "effect"
-import { LabelIndex, type LabelWalk } from "../../../src/internal/dimension/LabelIndex.ts"
+import { LabelIndex } from "../../../src/internal/dimension/LabelIndex.ts"
 
 type Labels = ReadonlyArray<string>
 
@@ -21,30 +21,32 @@ const combinationsOf = (width: number) =>
     (all): ReadonlyArray<Labels> => Array.from(new Map(all.map((labels) => [JSON.stringify(labels), labels])).values())
   )
 
+/** As an object has them: those that look like integers first. */
+const namesOf = (width: number) => ["b", "a", "1", "constructor"].slice(0, width)
+
 const indexOf = (width: number, combinations: ReadonlyArray<Labels>): LabelIndex => {
-  const index = new LabelIndex(width)
+  const index = new LabelIndex(namesOf(width))
   for (const labels of combinations) index.add(labels)
   return index
 }
 
-const byPlace = (entries: ReadonlyArray<readonly [labels: Labels, place: number]>) =>
-  entries.toSorted(([, a], [, b]) => a - b)
+const numeric = (a: number, b: number) => a - b
 
-/** Takes so many steps of a walk, and copies what it shows. */
-const step = (walk: LabelWalk, count: number) => {
-  const entries: Array<readonly [labels: Labels, place: number]> = []
-  const hasMore = walk.some(count, (labels, place) => entries.push([labels.slice(), place]))
-  return { entries, hasMore }
+/** Takes no more than so many steps of a walk, from a place on. */
+const walk = (index: LabelIndex, size: number, from = -1, count = Infinity): ReadonlyArray<number> => {
+  const places: Array<number> = []
+  for (let place = from; places.length < count && (place = index.after(place, size)) >= 0;) places.push(place)
+  return places
 }
 
-const walkAll = (index: LabelIndex, size: number, count: number) => {
-  const walk = index.walk(size)
-  const all: Array<readonly [labels: Labels, place: number]> = []
-  for (;;) {
-    const { entries, hasMore } = step(walk, count)
-    all.push(...entries)
-    if (!hasMore) return all
-  }
+/** Those with the same first label together, and so on: each group where the first of it came. */
+const grouped = (combinations: ReadonlyArray<Labels>, places: ReadonlyArray<number>, at = 0): ReadonlyArray<number> => {
+  const labelOf = (place: number) => combinations[place]![at]
+  return places.length < 2 ?
+    places :
+    Array.from(new Set(places.map(labelOf))).flatMap((label) =>
+      grouped(combinations, places.filter((place) => labelOf(place) === label), at + 1)
+    )
 }
 
 describe("LabelIndex", () => {
@@ -77,24 +79,37 @@ describe("LabelIndex", () => {
       assert.strictEqual(fork.find(labels), place < size ? place : undefined)
     }
   })
+
+  it.prop("has the labels of a place by name, the same record each time, which nobody can change", [
+    Arbitrary.flatMap(anyWidth, combinationsOf),
+    int(0, 40)
+  ], ([combinations, at]) => {
+    const names = namesOf(combinations[0]?.length ?? 1)
+    const index = indexOf(names.length, combinations)
+    const fork = index.fork(Math.min(at, combinations.length))
+    for (const [place, values] of combinations.entries()) {
+      const labels = index.labelsAt(place)
+      assert.deepStrictEqual(labels, Object.fromEntries(names.map((name, at) => [name, values[at]!])))
+      assert.isTrue(Object.isFrozen(labels))
+      assert.strictEqual(index.labelsAt(place), labels)
+      assert.deepStrictEqual(index.valuesAt(place), values)
+      if (place < fork.size) assert.strictEqual(fork.labelsAt(place), labels)
+    }
+  })
 })
 
 describe("a walk over a LabelIndex", () => {
-  it.prop("comes by what forEach comes by, in the same order, in steps of any length", [
+  it.prop("comes by every place below its size, those with the same first labels one after the other", [
     Arbitrary.flatMap(anyWidth, combinationsOf),
-    int(0, 40),
-    int(1, 50)
-  ], ([combinations, at, count]) => {
+    int(0, 40)
+  ], ([combinations, at]) => {
     const index = indexOf(combinations[0]?.length ?? 1, combinations)
     const size = Math.min(at, combinations.length)
-    const visited: Array<readonly [labels: Labels, place: number]> = []
-    index.forEach(size, (labels, place) => visited.push([labels, place]))
-    assert.deepStrictEqual(walkAll(index, size, count), visited)
-    assert.deepStrictEqual(byPlace(visited), combinations.slice(0, size).map((labels, place) => [labels, place]))
+    assert.deepStrictEqual(walk(index, size), grouped(combinations, Array.from({ length: size }, (_, place) => place)))
   })
 
   it.prop(
-    "comes once by every combination below its size, whatever the index learns in the middle of it",
+    "comes once by every place below its size, whatever the index learns in the middle of it",
     [
       Arbitrary.flatMap(anyWidth, (width) =>
         Arbitrary.all([
@@ -103,47 +118,23 @@ describe("a walk over a LabelIndex", () => {
         ]))
     ],
     ([[combinations, steps]]) => {
-      const index = new LabelIndex(combinations[0]?.length ?? 1)
+      const index = indexOf(combinations[0]?.length ?? 1, [])
       const rest = combinations.slice()
-      const walks: Array<{
-        readonly walk: LabelWalk
-        readonly size: number
-        readonly seen: Array<readonly [labels: Labels, place: number]>
-      }> = []
+      const walks: Array<{ readonly size: number; readonly seen: Array<number> }> = []
       for (const [does, count, which] of steps) {
         if (does < 2) { for (const labels of rest.splice(0, count)) index.add(labels) }
-        else if (does === 2) walks.push({ walk: index.walk(index.size), size: index.size, seen: [] })
+        else if (does === 2) walks.push({ size: index.size, seen: [] })
         else if (walks.length > 0) {
-          const { seen, walk } = walks[which % walks.length]!
-          seen.push(...step(walk, count).entries)
+          const { seen, size } = walks[which % walks.length]!
+          if (seen.length < size) seen.push(...walk(index, size, seen.at(-1), count))
         }
       }
       for (const labels of rest) index.add(labels)
-      for (const { seen, size, walk } of walks) {
-        for (;;) {
-          const { entries, hasMore } = step(walk, 3)
-          seen.push(...entries)
-          if (!hasMore) break
-        }
-        assert.deepStrictEqual(byPlace(seen), combinations.slice(0, size).map((labels, place) => [labels, place]))
+      for (const { seen, size } of walks) {
+        if (seen.length < size) seen.push(...walk(index, size, seen.at(-1)))
+        assert.deepStrictEqual(seen.toSorted(numeric), Array.from({ length: size }, (_, place) => place))
       }
     },
     { arbitrary: { runs: 300 } }
   )
-
-  it("calls back for no more than it is asked for, and has no more once it is through", () => {
-    const index = indexOf(2, [["a", "x"], ["a", "y"], ["b", "x"], ["c", "z"]])
-    const walk = index.walk(3)
-    assert.deepStrictEqual(step(walk, 2), { entries: [[["a", "x"], 0], [["a", "y"], 1]], hasMore: true })
-    assert.deepStrictEqual(step(walk, 0), { entries: [], hasMore: true })
-    assert.deepStrictEqual(step(walk, 2), { entries: [[["b", "x"], 2]], hasMore: false })
-    for (const count of [2, 0]) assert.deepStrictEqual(step(walk, count), { entries: [], hasMore: false })
-  })
-
-  it("of nothing is through at once, also where the index has learned something since", () => {
-    const index = new LabelIndex(1)
-    const walk = index.walk(0)
-    index.add(["a"])
-    assert.deepStrictEqual(step(walk, 10), { entries: [], hasMore: false })
-  })
 })

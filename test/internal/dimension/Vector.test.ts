@@ -39,10 +39,15 @@ interface Fold {
 }
 
 const agrees = ({ model, vector }: Version): void => {
-  const found: Array<[number, number]> = []
+  const found: Array<[number, number | undefined]> = []
   vector.forEach((value, index) => found.push([index, value]))
   assert.deepStrictEqual(found, [...model].toSorted(([a], [b]) => a - b))
   for (const [index, value] of model) assert.strictEqual(vector.get(index), value)
+  const length = Math.max(-1, ...model.keys()) + 1
+  if (length > 5_000) return
+  const values = vector.toArray()
+  assert.strictEqual(values.length, length)
+  assert.deepStrictEqual(Array.from(values.entries()).filter(([, value]) => value !== undefined), found)
 }
 
 describe("Vector", () => {
