@@ -14,7 +14,8 @@ const questions = [
   "interpretations",
   "webService",
   "effectFibers",
-  "irrelevant"
+  "irrelevant",
+  "sustained"
 ]
 
 /** What earlier versions promised, which is measured on request: it takes long. */
