@@ -23,7 +23,7 @@ const times = (measured: Measured, first: Measured | undefined): string => {
     return ""
   }
   const value = median(measured.rounds) / median(first.rounds)
-  return `${value.toFixed(value >= 10 ? 0 : value >= 0.995 ? 1 : 2)}x`
+  return `${value.toFixed(value >= 10 ? 0 : value >= 0.995 ? 1 : value >= 0.0995 ? 2 : 3)}x`
 }
 
 /** A question: a row for each case, and beside each reading how many times that of the first case it is. */
