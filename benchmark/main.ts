@@ -2,7 +2,6 @@
 import { appendFileSync, readFileSync, writeFileSync } from "node:fs"
 import { createRequire } from "node:module"
 import { cpus } from "node:os"
-import { resolve } from "node:path"
 import { pathToFileURL } from "node:url"
 import { parseArgs } from "node:util"
 import type { Effort } from "./harness/Question.ts"
@@ -80,7 +79,7 @@ const chosen = positionals.length > 0
 
 const fileOf = (name: string): string =>
   isFile(name)
-    ? pathToFileURL(resolve(name)).href
+    ? pathToFileURL(name).href
     : new URL(gates.includes(name) ? `gates/${name}.ts` : `${name}.ts`, import.meta.url).href
 
 const read = (file: string): Results => {
