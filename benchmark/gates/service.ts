@@ -65,7 +65,7 @@ const question: Question = {
         })
         const subject = yield* side(withMetrics)
         const baseline = yield* side(without)
-        const value = yield* Effect.promise(() => paired(subject, baseline, effort))
+        const value = yield* Effect.promise(() => paired(subject, baseline, effort, { pairs: 200 }))
         strictEqual(yield* Effect.promise(() => counted(withMetrics)), made / 2)
         strictEqual(yield* Effect.promise(() => counted(without)), 0)
         return { [column]: value }
