@@ -3,7 +3,7 @@ import { Context, Effect, Layer, Metric as EffectMetric, Scope } from "effect"
 import { type Recorder, Runtime } from "mvx-metrics"
 import * as MetricRegistry from "mvx-metrics/exporters/MetricRegistry"
 import { deepStrictEqual } from "node:assert"
-import { paired, time } from "../harness/measure.ts"
+import { paired, pairsOf, time } from "../harness/measure.ts"
 import { limit, product, type Question } from "../harness/Question.ts"
 import { burst, bursts, makeRuntime, metrics, saveAttempt } from "./saves.ts"
 
@@ -40,7 +40,7 @@ const question: Question = {
         EffectMetric.snapshotUnsafe(registry).flatMap(({ id, state }) => id.startsWith("saves.") ? [[id, state]] : [])
       // Beside the layer, new series show with the read after.
       read()
-      const value = await paired(folding(subject), folding(baseline), effort)
+      const value = await paired(folding(subject), folding(baseline), { pairs: pairsOf(effort) })
       const snapshots = baseline.snapshotsUnsafe()
       deepStrictEqual(subject.snapshotsUnsafe(), snapshots)
       deepStrictEqual(

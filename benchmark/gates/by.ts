@@ -1,7 +1,7 @@
 /** What does an event cost a count by one label or by two in a batch fold, against maps by hand? */
 import { Metric } from "mvx-metrics"
 import { deepStrictEqual } from "node:assert"
-import { paired, time } from "../harness/measure.ts"
+import { paired, pairsOf, time } from "../harness/measure.ts"
 import { type Case, limit, product, type Question } from "../harness/Question.ts"
 import { combinations, type Labels, repeated, Request } from "./labels.ts"
 import { burst, bursts } from "./saves.ts"
@@ -87,7 +87,7 @@ async (effort) => {
       theirs = byHand
       return time(() => byHand.fold(events))
     }),
-    effort
+    { pairs: pairsOf(effort) }
   )
   deepStrictEqual(Metric.snapshot(metric, ours).dimensions.total, theirs.total)
   return { [column]: value }

@@ -1,6 +1,6 @@
 /** What does an event of `Event.Class` cost, against a class written by hand? */
 import { deepStrictEqual, strictEqual } from "node:assert"
-import { paired, time } from "../harness/measure.ts"
+import { paired, pairsOf, time } from "../harness/measure.ts"
 import { type Case, limit, product, type Question } from "../harness/Question.ts"
 import { burst, bursts, durationMs, outcome, saveAttempt } from "./saves.ts"
 
@@ -63,7 +63,7 @@ const of = (generates: boolean): Case["run"] => async (effort) => {
     constructing((made) => {
       for (let i = 0; i < burst; i++) made[i] = handWritten(i)
     }, theirs),
-    effort
+    { pairs: pairsOf(effort) }
   )
   deepStrictEqual(ours, theirs)
   return { [column]: value }

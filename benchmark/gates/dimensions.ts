@@ -7,7 +7,7 @@
  */
 import { Metric } from "mvx-metrics"
 import { deepStrictEqual } from "node:assert"
-import { paired, time } from "../harness/measure.ts"
+import { paired, pairsOf, time } from "../harness/measure.ts"
 import { type Case, limit, product, type Question } from "../harness/Question.ts"
 import { durationBatches, rotating } from "./labels.ts"
 import { burst, bursts, SaveAttempt } from "./saves.ts"
@@ -114,7 +114,7 @@ const folding = (bucketOf: (value: number) => number): Case["run"] => async (eff
       theirs.merge(byHand)
       return elapsed
     }),
-    effort
+    { pairs: pairsOf(effort) }
   )
   deepStrictEqual(Metric.snapshot(Saves, ours).dimensions, theirs.dimensions)
   return { [column]: value }

@@ -1,5 +1,5 @@
 /** What does an event cost from its construction to the states of five metrics, against a buffer and a batch fold by hand? */
-import { paired, time } from "../harness/measure.ts"
+import { paired, pairsOf, time } from "../harness/measure.ts"
 import { limit, product, type Question } from "../harness/Question.ts"
 import { burst, bursts, HandFold, makeRecorder, metrics, sameResult, saveAttempt } from "./saves.ts"
 
@@ -27,7 +27,7 @@ const question: Question = {
             hand.fold()
           })
         ),
-        effort
+        { pairs: pairsOf(effort) }
       )
       sameResult(recorder, hand)
       return { [column]: value }

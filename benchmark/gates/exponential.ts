@@ -7,7 +7,7 @@
 import { AggregationType, type ExponentialHistogram, MeterProvider } from "@opentelemetry/sdk-metrics"
 import { Metric } from "mvx-metrics"
 import { deepStrictEqual } from "node:assert"
-import { paired, time } from "../harness/measure.ts"
+import { paired, pairsOf, time } from "../harness/measure.ts"
 import { type Case, limit, product, type Question } from "../harness/Question.ts"
 import { Reader } from "../peers/opentelemetry.ts"
 import { durationBatches, rotating } from "./labels.ts"
@@ -72,7 +72,7 @@ const folding = (load: () => Promise<() => Recording>): Case["run"] => async (ef
         for (const { durationMs } of events) histogram.record(durationMs)
       })
     },
-    effort
+    { pairs: pairsOf(effort) }
   )
   const { count, max, min, negative, positive, scale, sum, zeroCount } = await theirs.read()
   deepStrictEqual(Metric.snapshot(Durations, ours).dimensions.duration_ms, {

@@ -4,7 +4,7 @@
  */
 import { Effect, Stream } from "effect"
 import { strictEqual } from "node:assert"
-import { macrotask, paired, processorTime, until } from "../harness/measure.ts"
+import { macrotask, paired, pairsOf, processorTime, until } from "../harness/measure.ts"
 import { limit, product, type Question } from "../harness/Question.ts"
 import { makeRecorder, SaveAttempt, saveAttempt } from "./saves.ts"
 
@@ -51,8 +51,7 @@ const question: Question = {
         oneByOne(segment, (i) => {
           made = saveAttempt(i)
         }, macrotask),
-        effort,
-        { pairs: 22, relate: (a, b) => a - b }
+        { pairs: pairsOf(effort, 22), relate: (a, b) => a - b }
       )
       strictEqual(made._tag, SaveAttempt.tag)
       strictEqual(Effect.runSync(recorder.stats).folded, offered)

@@ -11,7 +11,7 @@ import { strictEqual } from "node:assert"
 import { fork } from "node:child_process"
 import { once } from "node:events"
 import * as Load from "../../examples/web-service/Load.ts"
-import { paired } from "../harness/measure.ts"
+import { paired, pairsOf } from "../harness/measure.ts"
 import { limit, product, type Question } from "../harness/Question.ts"
 
 const connections = 16
@@ -65,7 +65,7 @@ const question: Question = {
         })
         const subject = yield* side(withMetrics)
         const baseline = yield* side(without)
-        const value = yield* Effect.promise(() => paired(subject, baseline, effort, { pairs: 200 }))
+        const value = yield* Effect.promise(() => paired(subject, baseline, { pairs: pairsOf(effort, 200) }))
         strictEqual(yield* Effect.promise(() => counted(withMetrics)), made / 2)
         strictEqual(yield* Effect.promise(() => counted(without)), 0)
         return { [column]: value }

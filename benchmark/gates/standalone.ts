@@ -1,7 +1,7 @@
 /** What does a handoff cost through a recorder of `Standalone`, against `registerEventUnsafe`? */
 import { Standalone } from "mvx-metrics"
 import { deepStrictEqual } from "node:assert"
-import { paired, time } from "../harness/measure.ts"
+import { paired, pairsOf, time } from "../harness/measure.ts"
 import { limit, product, type Question } from "../harness/Question.ts"
 import { burst, bursts, makeRecorder, metrics, saveAttempt } from "./saves.ts"
 
@@ -34,7 +34,7 @@ const question: Question = {
           recorder.snapshotsUnsafe()
           return elapsed
         }),
-        effort
+        { pairs: pairsOf(effort) }
       )
       deepStrictEqual(standalone.snapshots(), recorder.snapshotsUnsafe())
       await runtime.shutdown()

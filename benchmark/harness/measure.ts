@@ -65,6 +65,9 @@ export const measure = async (segment: () => number | Promise<number>, { time, w
   return median(segments)
 }
 
+/** How many pairs to take. */
+export const pairsOf = ({ short }: Effort, usually = 300): number => short ? 2 : usually
+
 /**
  * How two sides in one process relate that take turns in short segments, so that
  * whatever else the machine does falls on both: the median over the pairs. Either
@@ -73,11 +76,10 @@ export const measure = async (segment: () => number | Promise<number>, { time, w
 export const paired = async (
   subject: () => number | Promise<number>,
   baseline: () => number | Promise<number>,
-  { short }: Effort,
-  { pairs = 300, relate = (a, b) => a / b }: {
-    readonly pairs?: number
+  { pairs, relate = (a, b) => a / b }: {
+    readonly pairs: number
     readonly relate?: (subject: number, baseline: number) => number
-  } = {}
+  }
 ): Promise<number> => {
   const segment = async (side: () => number | Promise<number>): Promise<number> => {
     await macrotask()
@@ -93,8 +95,7 @@ export const paired = async (
     }
     return related
   }
-  const count = short ? 2 : pairs
-  await run(count / 3)
+  await run(pairs / 3)
   collectGarbage()
-  return median(await run(count))
+  return median(await run(pairs))
 }

@@ -19,14 +19,14 @@ const question: Question = {
       const times = [900, 900, 6, 7, 8].values()
       return { time: await measure(() => times.next().value ?? NaN, { ...effort, time: 0, warmup: 0 }) }
     }),
-    "pairs in either order": product(async (effort) => {
+    "pairs in either order": product(async () => {
       const order: Array<string> = []
       const side = (name: string, time: number) => () => {
         order.push(name)
         return time
       }
-      const time = await paired(side("a", 6), side("b", 2), effort, { pairs: 6 })
-      strictEqual(await paired(side("a", 6), side("b", 2), effort, { relate: (a, b) => a - b }), 4)
+      const time = await paired(side("a", 6), side("b", 2), { pairs: 2 })
+      strictEqual(await paired(side("a", 6), side("b", 2), { pairs: 2, relate: (a, b) => a - b }), 4)
       deepStrictEqual(order.slice(0, 8).join(""), "abbaabba")
       return { time }
     }),
