@@ -1,12 +1,12 @@
 /** Runs the benchmarks, all or those that are named, and prints a table for each, with what must hold. */
-import { fork } from "node:child_process"
-import { once } from "node:events"
-import { readFileSync, writeFileSync } from "node:fs"
+import { appendFileSync, readFileSync, writeFileSync } from "node:fs"
 import { createRequire } from "node:module"
 import { cpus } from "node:os"
+import { pathToFileURL } from "node:url"
 import { parseArgs } from "node:util"
-import type { Effort, Question, Readings } from "./harness/Question.ts"
-import { compared, type QuestionResults, type Results, resultsOf } from "./harness/Results.ts"
+import type { Effort } from "./harness/Question.ts"
+import { compared, type QuestionResults, type Results } from "./harness/Results.ts"
+import { run } from "./harness/run.ts"
 import { claimLine, comparisonLines, questionTable } from "./harness/table.ts"
 
 const questions = [
@@ -19,19 +19,33 @@ const questions = [
 ]
 
 /** What earlier versions promised, which is measured on request: it takes long. */
-const gates: ReadonlyArray<string> = []
+const gates = [
+  "construct",
+  "endToEnd",
+  "isolated",
+  "neighbour",
+  "standalone",
+  "dimensions",
+  "by",
+  "exponential",
+  "seriesMemory",
+  "rollup",
+  "bridge",
+  "service"
+]
 
 const usage = `npm run bench -- [QUESTION...] [--short] [--gates] [--json FILE] [--against FILE]
 
   QUESTION        one of ${questions.join(", ")},
-                  or of the gates: ${gates.join(", ")}
+                  or of the gates: ${gates.join(", ")},
+                  or the file of one, with .ts
   --gates         the gates too, which take long
   --short         sees only that all results are right: the times say little
   --json FILE     writes the results
   --against FILE  says what got slower since such a file was written`
 
 const failed = (line: string): never => {
-  console.error(`${line}\n\n${usage}`)
+  console.error(line)
   process.exit(1)
 }
 
@@ -48,7 +62,7 @@ const parse = () => {
       }
     })
   } catch (error) {
-    return failed((error as Error).message)
+    return failed(`${(error as Error).message}\n\n${usage}`)
   }
 }
 
@@ -58,70 +72,44 @@ if (options.help) {
   process.exit(0)
 }
 const all = [...questions, ...gates]
-const unknown = positionals.filter((name) => !all.includes(name))
-if (unknown.length > 0) failed(`Expected questions that there are, found ${unknown.join(", ")}`)
+const isFile = (name: string): boolean => name.endsWith(".ts")
+const unknown = positionals.filter((name) => !isFile(name) && !all.includes(name))
+if (unknown.length > 0) failed(`Expected questions that there are, found ${unknown.join(", ")}\n\n${usage}`)
 const chosen = positionals.length > 0
-  ? all.filter((name) => positionals.includes(name))
+  ? [...all.filter((name) => positionals.includes(name)), ...positionals.filter(isFile)]
   : options.gates
   ? all
   : questions
 
+const fileOf = (name: string): string =>
+  isFile(name)
+    ? pathToFileURL(name).href
+    : new URL(gates.includes(name) ? `gates/${name}.ts` : `${name}.ts`, import.meta.url).href
+
 const read = (file: string): Results => {
   try {
     const results: Results = JSON.parse(readFileSync(file, "utf8"))
-    if (results.format !== 1) throw new Error(`expected format 1, found ${results.format}`)
-    return results
+    if (results?.format === 1) return results
   } catch (error) {
-    return failed(`${file}: ${(error as Error).message}`)
+    if (!(error instanceof SyntaxError)) return failed(`Could not read --against: ${(error as Error).message}`)
   }
+  return failed(`Expected --against to name a file that --json wrote, found ${file}`)
 }
 const before = options.against === undefined ? undefined : read(options.against)
+
+if (options.json !== undefined) {
+  // Now, and not after all the work.
+  try {
+    appendFileSync(options.json, "")
+  } catch (error) {
+    failed(`Could not write --json: ${(error as Error).message}`)
+  }
+}
 
 const effort: Effort = options.short
   ? { time: 10, warmup: 5, short: true }
   : { time: 100, warmup: 60, short: false }
-const usualRounds = options.short ? 1 : 5
-
-const fileOf = (name: string): string =>
-  new URL(gates.includes(name) ? `gates/${name}.ts` : `${name}.ts`, import.meta.url).href
-
-const wrong: Array<string> = []
-
-/** One case in a process of its own; what went wrong there is said, and counts as a wrong result. */
-const run = async (question: string, of: string): Promise<Readings | undefined> => {
-  const child = fork(new URL("case.ts", import.meta.url), [fileOf(question), of, JSON.stringify(effort)], {
-    stdio: ["ignore", "ignore", "pipe", "ipc"],
-    timeout: 180_000
-  })
-  let readings: Readings | undefined
-  let said = ""
-  child.on("message", (message) => readings = message as Readings)
-  child.stderr!.on("data", (text) => said += text)
-  const [code, signal] = await once(child, "close")
-  if (code === 0 && readings !== undefined) return readings
-  wrong.push(`${question}: ${of}`)
-  console.error(`\nWRONG ${question}: ${of} ended with ${signal ?? code}\n${said}`)
-  return undefined
-}
-
-/** Each round has every case once, and every other one has them the other way round. */
-const runQuestion = async (name: string, question: Question): Promise<QuestionResults> => {
-  const cases = Object.keys(question.cases)
-  const rounds = new Map<string, Array<Readings>>(cases.map((of) => [of, []]))
-  const count = options.short ? 1 : question.rounds ?? usualRounds
-  for (let round = 0; round < count; round++) {
-    const left = round % 2 === 0 ? cases.slice() : cases.toReversed()
-    const work = async () => {
-      for (let of = left.shift(); of !== undefined; of = left.shift()) {
-        const readings = wrong.includes(`${name}: ${of}`) ? undefined : await run(name, of)
-        if (readings !== undefined) rounds.get(of)!.push(readings)
-      }
-    }
-    // Where times do not count, two at once.
-    await Promise.all(options.short ? [work(), work()] : [work()])
-  }
-  return resultsOf(question, rounds)
-}
+const usualRounds = 5
 
 const require = createRequire(import.meta.url)
 const { version, devDependencies } = require("../package.json")
@@ -145,22 +133,23 @@ console.log(
 )
 
 const start = performance.now()
+const wrong: Array<string> = []
 for (const name of chosen) {
-  const { default: question }: { readonly default: Question } = await import(fileOf(name))
-  results.questions[name] = await runQuestion(name, question)
+  const ran = await run(fileOf(name), effort, usualRounds)
+  // Nothing holds or is missed where times say little.
+  results.questions[name] = options.short ? { ...ran.results, claims: [] } : ran.results
   console.log(questionTable(name, results.questions[name]))
+  for (const { of, said } of ran.wrong) {
+    wrong.push(`${name}: ${of}`)
+    console.error(`\nWRONG ${name}: ${of} ${said}`)
+  }
 }
 
 const claims = Object.values(results.questions).flatMap(({ claims }) => claims)
 const missed = claims.filter(({ holds }) => !holds)
-console.log(
-  `\n${claims.length - missed.length} of ${claims.length} hold, in ${Math.round((performance.now() - start) / 1e3)} s${
-    ["", ...missed.map(claimLine)].join("\n")
-  }`
-)
+const verdict = options.short ? "Measured" : `${claims.length - missed.length} of ${claims.length} hold`
+console.log(`\n${verdict}, in ${Math.round((performance.now() - start) / 1e3)} s`)
+for (const claim of missed) console.log(claimLine(claim))
 if (before !== undefined) console.log(comparisonLines(compared(before, results)))
 if (options.json !== undefined) writeFileSync(options.json, `${JSON.stringify(results, null, 2)}\n`)
-if (wrong.length > 0) {
-  console.error(`\nWrong results: ${wrong.join(", ")}`)
-  process.exit(1)
-}
+if (wrong.length > 0) failed(`\nWrong results: ${wrong.join(", ")}`)

@@ -25,6 +25,8 @@ export interface Case {
   readonly kind: "product" | "peer" | "floor"
   /** Measures, and throws unless what was counted is right. */
   readonly run: (effort: Effort) => Promise<Readings>
+  /** What its process is started with beside what all are started with. */
+  readonly nodeArgs?: ReadonlyArray<string>
 }
 
 /** The reading of a case in the round that is looked at. */
@@ -48,7 +50,11 @@ export interface Question {
   readonly rounds?: number
 }
 
-const caseOf = (kind: Case["kind"]) => (run: Case["run"]): Case => ({ kind, run })
+const caseOf = (kind: Case["kind"]) => (run: Case["run"], options: Pick<Case, "nodeArgs"> = {}): Case => ({
+  kind,
+  run,
+  ...options
+})
 
 export const product = caseOf("product")
 export const peer = caseOf("peer")
@@ -64,5 +70,17 @@ export const ratio = (
   claim,
   unit: "x",
   atMost,
-  value: (reading) => reading(subject, column) / reading(baseline, column)
+  value: (reading) => {
+    const [a, b] = [reading(subject, column), reading(baseline, column)]
+    // A difference that is lost in noise is nothing to be better than.
+    return b <= 0 ? Infinity : a / b
+  }
 })
+
+/** That a reading itself is at most so much. */
+export const limit = (
+  claim: string,
+  [of, column]: readonly [of: string, column: string],
+  unit: Unit,
+  atMost: number
+): Claim => ({ claim, unit, atMost, value: (reading) => reading(of, column) })

@@ -60,6 +60,7 @@ export const resultsOf = ({ cases, claims, columns, title }: Question, rounds: R
   return { title, cases: Object.fromEntries(measured), claims: made }
 }
 
+/** A reading of ours that got worse, from one median to another. */
 export interface Slower {
   readonly what: string
   readonly before: number
@@ -70,40 +71,83 @@ export interface Slower {
 }
 
 export interface Comparison {
+  /** What else is not as it was, and may be why: the machine, or the version of a library. */
+  readonly changed: ReadonlyArray<readonly [what: string, before: string, after: string]>
   /** How many times slower the machine was: what became of peers and floors, which did not change. */
   readonly machine: number
+  /** How many readings of ours were compared, and how many could not be, for want of rounds. */
+  readonly count: number
+  readonly left: number
   readonly slower: ReadonlyArray<Slower>
 }
 
-/** Differences below this are not worth a word, even where they are no noise. */
+/** Two times five rounds fall apart by chance once in 250 readings, but hardly by as much as this. */
 const leastDifference = 1.05
+
+/** Fewer rounds do not say what is noise. */
+const leastRounds = 3
+
+/** Fewer peers and floors may all have had luck, and do not say what the machine was like during a question. */
+const leastOthers = 3
 
 const isTime = (unit: Unit): boolean => unit === "ns" || unit === "us" || unit === "ms"
 
+interface Pair {
+  readonly kind: Case["kind"]
+  readonly what: string
+  readonly unit: Unit
+  readonly earlier: ReadonlyArray<number>
+  readonly now: ReadonlyArray<number>
+}
+
+/** What a question read both times. What is around nothing, as a difference may be, is not so many times anything. */
+const pairsOf = (name: string, before: Results, after: Results): ReadonlyArray<Pair> =>
+  Object.entries(after.questions[name]!.cases).flatMap(([of, { kind, readings }]) =>
+    Object.entries(readings).flatMap(([column, { rounds: now, unit }]) => {
+      const earlier = before.questions[name]?.cases[of]?.readings[column]
+      return earlier === undefined || earlier.unit !== unit || median(earlier.rounds) <= 0 || median(now) <= 0
+        ? []
+        : [{ kind, what: `${name}: ${of}, ${column}`, unit, earlier: earlier.rounds, now }]
+    })
+  )
+
+const timesSlower = (pairs: ReadonlyArray<Pair>): ReadonlyArray<number> =>
+  pairs.filter(({ kind, unit }) => kind !== "product" && isTime(unit))
+    .map(({ earlier, now }) => median(now) / median(earlier))
+
 /**
  * What of ours is worse than it was, beyond the noise: where all rounds are above
- * all that were before. Times are taken relative to those of peers and floors,
- * whose code is the same, so that a busy or another machine does not show.
+ * all that were before. Times are taken relative to those of the question's peers
+ * and floors, whose code is the same and whose rounds take turns with ours, so that
+ * a busy or another machine does not show.
  */
 export const compared = (before: Results, after: Results): Comparison => {
-  const pairs = Object.entries(after.questions).flatMap(([name, question]) =>
-    Object.entries(question.cases).flatMap(([of, { kind, readings }]) =>
-      Object.entries(readings).flatMap(([column, now]) => {
-        const earlier = before.questions[name]?.cases[of]?.readings[column]
-        return earlier === undefined || earlier.unit !== now.unit
-          ? []
-          : [{ kind, what: `${name}: ${of}, ${column}`, unit: now.unit, earlier: earlier.rounds, now: now.rounds }]
-      })
-    )
-  )
-  const others = pairs.filter(({ kind, unit }) => kind !== "product" && isTime(unit))
-    .map(({ earlier, now }) => median(now) / median(earlier))
+  const questions = Object.keys(after.questions).map((name) => pairsOf(name, before, after))
+  const others = timesSlower(questions.flat())
   const machine = others.length === 0 ? 1 : median(others)
-  const slower = pairs.flatMap(({ earlier, kind, now, unit, what }) => {
-    const scale = isTime(unit) ? machine : 1
-    const factor = median(now) / median(earlier) / scale
-    const isWorse = kind === "product" && factor > leastDifference && Math.min(...now) > Math.max(...earlier) * scale
-    return isWorse ? [{ what, unit, before: median(earlier), after: median(now), factor }] : []
+  let left = 0
+  let count = 0
+  const slower = questions.flatMap((pairs) => {
+    const own = timesSlower(pairs)
+    const meanwhile = own.length < leastOthers ? machine : median(own)
+    return pairs.flatMap(({ earlier, kind, now, unit, what }) => {
+      if (kind !== "product") return []
+      if (Math.min(earlier.length, now.length) < leastRounds) {
+        left++
+        return []
+      }
+      count++
+      const scale = isTime(unit) ? meanwhile : 1
+      if (Math.min(...now) <= Math.max(...earlier) * scale * leastDifference) return []
+      const [then, since] = [median(earlier), median(now)]
+      return [{ what, unit, before: then, after: since, factor: since / then / scale }]
+    })
   })
-  return { machine, slower }
+  const changed = (["machine", "versions"] as const).flatMap((of) =>
+    Object.entries(after[of]).flatMap(([what, now]) => {
+      const then = before[of][what]
+      return what === "mvx-metrics" || then === undefined || then === now ? [] : [[what, then, now] as const]
+    })
+  )
+  return { changed, machine, count, left, slower }
 }

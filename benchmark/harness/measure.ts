@@ -48,21 +48,30 @@ export const heapInUse = async (): Promise<number> => {
  */
 export const measure = async (segment: () => number | Promise<number>, { time, warmup }: Effort): Promise<number> => {
   const bench = new Bench({ time, warmupTime: warmup, iterations: 3, warmupIterations: 2, throws: true })
+  // Not those of the bench: it takes no negative ones, and a difference between two times may be negative.
+  let segments: Array<number> = []
   bench.add("case", async () => {
     const start = performance.now()
     await macrotask()
-    const nanoseconds = await segment()
-    return { overriddenDuration: nanoseconds / 1e6, overriddenIterationCost: performance.now() - start }
+    segments.push(await segment())
+    return { overriddenIterationCost: performance.now() - start }
+  }, {
+    beforeAll: () => {
+      segments = []
+      collectGarbage()
+    }
   })
   await bench.run()
-  const { result } = bench.tasks[0]!
-  if (result.state !== "completed") throw new Error(`The measurement ended as ${result.state}`)
-  return result.latency.p50 * 1e6
+  return median(segments)
 }
+
+/** How many pairs to take. */
+export const pairsOf = ({ short }: Effort, usually = 300): number => short ? 2 : usually
 
 /**
  * How two sides in one process relate that take turns in short segments, so that
- * whatever else the machine does falls on both: the median over the pairs.
+ * whatever else the machine does falls on both: the median over the pairs. Either
+ * side is the first of every other pair, as what one leaves behind falls on the next.
  */
 export const paired = async (
   subject: () => number | Promise<number>,
@@ -72,17 +81,21 @@ export const paired = async (
     readonly relate?: (subject: number, baseline: number) => number
   }
 ): Promise<number> => {
+  const segment = async (side: () => number | Promise<number>): Promise<number> => {
+    await macrotask()
+    return side()
+  }
   const run = async (pairs: number): Promise<ReadonlyArray<number>> => {
     const related: Array<number> = []
-    for (let pair = 0; pair < pairs; pair++) {
-      await macrotask()
-      const first = await subject()
-      await macrotask()
-      related.push(relate(first, await baseline()))
+    for (let pair = 0; pair < pairs; pair += 2) {
+      const first = await segment(subject)
+      related.push(relate(first, await segment(baseline)))
+      const second = await segment(baseline)
+      related.push(relate(await segment(subject), second))
     }
     return related
   }
-  await run(Math.ceil(pairs / 3))
+  await run(pairs / 3)
   collectGarbage()
   return median(await run(pairs))
 }

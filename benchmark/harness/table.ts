@@ -8,11 +8,23 @@ export const show = (value: number, unit: Unit): string => {
   return `${value.toFixed(digits)}${unit === "x" ? "x" : ` ${unit}`}`
 }
 
-/** Half of the range of the middle half of the rounds, in percent of the median. */
-const spread = ({ rounds }: Measured): string =>
-  `±${Math.round((quantile(rounds, 0.75) - quantile(rounds, 0.25)) / 2 / Math.abs(median(rounds)) * 100)}%`
+/**
+ * Half of the range of the middle half of the rounds, in percent of the median: with
+ * five rounds about the standard error of that.
+ */
+const spread = ({ rounds }: Measured): string => {
+  const half = (quantile(rounds, 0.75) - quantile(rounds, 0.25)) / 2
+  return rounds.length === 1 || median(rounds) === 0 ? "" : `±${Math.round(half / Math.abs(median(rounds)) * 100)}%`
+}
 
-const times = (value: number): string => `${value.toFixed(value >= 10 ? 0 : value >= 0.995 ? 1 : 2)}x`
+/** Nothing for ratios, which say that already, and for what is around nothing. */
+const times = (measured: Measured, first: Measured | undefined): string => {
+  if (measured.unit === "x" || first === undefined || median(measured.rounds) <= 0 || median(first.rounds) <= 0) {
+    return ""
+  }
+  const value = median(measured.rounds) / median(first.rounds)
+  return `${value.toFixed(value >= 10 ? 0 : value >= 0.995 ? 1 : value >= 0.0995 ? 2 : 3)}x`
+}
 
 /** A question: a row for each case, and beside each reading how many times that of the first case it is. */
 export const questionTable = (name: string, { cases, claims, title }: QuestionResults): string => {
@@ -23,17 +35,16 @@ export const questionTable = (name: string, { cases, claims, title }: QuestionRe
     columns.map((column) => {
       const measured = readings[column]
       if (measured === undefined) return ["", "", ""]
-      const first = reference![1].readings[column]
-      const factor = row === 0 || first === undefined ? "" : times(median(measured.rounds) / median(first.rounds))
-      return [show(median(measured.rounds), measured.unit), measured.rounds.length > 1 ? spread(measured) : "", factor]
+      const factor = row === 0 ? "" : times(measured, reference![1].readings[column])
+      return [show(median(measured.rounds), measured.unit), spread(measured), factor]
     })
   )
   const width = Math.max(...rows.map(([of]) => of.length), 20)
   const widths = columns.map((column) => Math.max(24, column.length + 2))
   const line = (head: string, texts: ReadonlyArray<string>): string =>
     `  ${head.padEnd(width)}${texts.map((text, at) => text.padStart(widths[at]!)).join("")}`.trimEnd()
-  const cheaper = rows.flatMap(([of, { readings }], row) => {
-    if (row === 0) return []
+  const cheaper = rows.flatMap(([of, { kind, readings }]) => {
+    if (kind === "product") return []
     const won = columns.filter((column) => {
       const first = reference![1].readings[column]
       return first !== undefined && readings[column] !== undefined &&
@@ -62,12 +73,16 @@ export const claimLine = ({ atMost, claim, holds, rounds, unit }: QuestionResult
   } ${claim}`
 }
 
-export const comparisonLines = ({ machine, slower }: Comparison): string =>
+export const comparisonLines = ({ changed, count, left, machine, slower }: Comparison): string =>
   [
     "",
-    `Against the other time, peers and floors took ${machine.toFixed(2)}x; our times are compared with that taken off.`,
-    ...slower.length === 0 ? ["Nothing got slower or larger beyond the noise."] : slower.map(
-      ({ after, before, factor, unit, what }) =>
-        `  SLOWER ${factor.toFixed(2)}x  ${what}: ${show(before, unit)} then, ${show(after, unit)} now`
+    ...changed.map(([what, before, after]) => `Not as it was: ${what}, ${before} then, ${after} now.`),
+    `Peers and floors took ${machine.toFixed(2)}x what they took then; our times are compared with that taken off.`,
+    ...left === 0 ? [] : [`${left} of our readings are of too few rounds to be compared.`],
+    slower.length === 0
+      ? `None of ${count} readings of ours got slower or larger beyond the noise.`
+      : `${slower.length} of ${count} readings of ours got slower or larger beyond the noise:`,
+    ...slower.map(({ after, before, factor, unit, what }) =>
+      `  SLOWER ${factor.toFixed(2)}x  ${what}: ${show(before, unit)} then, ${show(after, unit)} now`
     )
   ].join("\n")

@@ -7,11 +7,10 @@
  */
 import { Metric } from "mvx-metrics"
 import { deepStrictEqual } from "node:assert"
-import { durationBatches, rotating } from "./dimensionFixture.ts"
-import { SaveAttempt } from "./fixture.ts"
-import { burst, bursts, compare, report, time } from "./harness.ts"
-
-const search = process.argv[2] === "halving" ? "halving" : "linear"
+import { paired, pairsOf, time } from "../harness/measure.ts"
+import { type Case, limit, product, type Question } from "../harness/Question.ts"
+import { durationBatches, rotating } from "./labels.ts"
+import { burst, bursts, SaveAttempt } from "./saves.ts"
 
 const Saves = Metric.fromDimensions("saves", [SaveAttempt], (d) => ({
   total: d.count(),
@@ -39,9 +38,8 @@ const halving = (value: number): number => {
   return low
 }
 
-const bucketOf = search === "linear" ? linear : halving
-
 class ByHand {
+  private readonly bucketOf: (value: number) => number
   total = 0
   failures = 0
   slow = 0
@@ -51,7 +49,12 @@ class ByHand {
   max = -Infinity
   readonly counts = Array.from(boundaries, () => 0).concat(0)
 
+  constructor(bucketOf: (value: number) => number) {
+    this.bucketOf = bucketOf
+  }
+
   fold(events: ReadonlyArray<SaveAttempt>): void {
+    const { bucketOf } = this
     for (const { durationMs, outcome } of events) {
       this.total++
       if (outcome === "FAILURE") this.failures++
@@ -86,30 +89,48 @@ class ByHand {
   }
 }
 
-const batches = durationBatches(100, burst)
-const nextOfOurs = rotating(batches)
-const nextOfTheirs = rotating(batches)
-let ours = Saves.initial
-const theirs = new ByHand()
+const column = "/ by hand"
 
-const figure = await compare(
-  { name: `count, two when, histogram / by hand, ${search} search`, unit: "x", limit: 1.5 },
-  bursts(() => {
-    const events = nextOfOurs()
-    let state = Saves.initial
-    const elapsed = time(() => {
-      state = Metric.fold(Saves, events)
-    })
-    ours = Metric.merge(Saves, ours, state)
-    return elapsed
-  }),
-  bursts(() => {
-    const events = nextOfTheirs()
-    const byHand = new ByHand()
-    const elapsed = time(() => byHand.fold(events))
-    theirs.merge(byHand)
-    return elapsed
-  })
-)
-deepStrictEqual(Metric.snapshot(Saves, ours).dimensions, theirs.dimensions)
-report(figure)
+const folding = (bucketOf: (value: number) => number): Case["run"] => async (effort) => {
+  const batches = durationBatches(100, burst)
+  const nextOfOurs = rotating(batches)
+  const nextOfTheirs = rotating(batches)
+  let ours = Saves.initial
+  const theirs = new ByHand(bucketOf)
+  const value = await paired(
+    bursts(() => {
+      const events = nextOfOurs()
+      let state = Saves.initial
+      const elapsed = time(() => {
+        state = Metric.fold(Saves, events)
+      })
+      ours = Metric.merge(Saves, ours, state)
+      return elapsed
+    }),
+    bursts(() => {
+      const events = nextOfTheirs()
+      const byHand = new ByHand(bucketOf)
+      const elapsed = time(() => byHand.fold(events))
+      theirs.merge(byHand)
+      return elapsed
+    }),
+    { pairs: pairsOf(effort) }
+  )
+  deepStrictEqual(Metric.snapshot(Saves, ours).dimensions, theirs.dimensions)
+  return { [column]: value }
+}
+
+const byLinear = "where by hand searches linearly"
+const byHalving = "where by hand searches by halving"
+
+const question: Question = {
+  title: "what a count, two with `when` and a histogram cost in a batch fold",
+  columns: { [column]: "x" },
+  cases: { [byLinear]: product(folding(linear)), [byHalving]: product(folding(halving)) },
+  claims: [
+    limit("count, two with `when`, histogram / by hand, linear search", [byLinear, column], "x", 1.5),
+    limit("the same / by hand, halving", [byHalving, column], "x", 1.5)
+  ],
+  rounds: 3
+}
+export default question
