@@ -14,7 +14,11 @@ const questions = [
   "interpretations",
   "webService",
   "effectFibers",
-  "irrelevant"
+  "irrelevant",
+  "reading",
+  "changes",
+  "recorders",
+  "overflow"
 ]
 
 /** What earlier versions promised, which is measured on request: it takes long. */
