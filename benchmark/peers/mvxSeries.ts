@@ -7,10 +7,10 @@ import { createServer } from "node:http"
 import { makeRecorder } from "./mvx.ts"
 import { type Labels, type Scraped, type Series, totalsOf, totalsOfText } from "./Series.ts"
 
-class Request extends Event.Class<Request>()("http.request", { route: Schema.String, client: Schema.String }) {}
+export class Request extends Event.Class<Request>()("http.request", { route: Schema.String, client: Schema.String }) {}
 
 /** Counters with room for so many series. */
-const counters = (count: number, limit: number): ReadonlyArray<Metric.Any> =>
+export const counters = (count: number, limit: number): ReadonlyArray<Metric.Any> =>
   Array.from(
     { length: count },
     (_, at) =>
