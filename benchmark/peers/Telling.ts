@@ -1,5 +1,6 @@
 /** The work that change notifications are compared by: an event is folded, and whoever is subscribed is told. */
 import { type Counting, Requests } from "./Counting.ts"
+import { initial, type Request, type State, step } from "./foldByHand.ts"
 
 /** How many changes are kept for a subscriber. A power of two, which Effect's PubSub takes best. */
 export const capacity = 8_192
@@ -16,29 +17,18 @@ export interface Telling extends Pick<Counting, "settle"> {
   readonly tellsMissed?: true
 }
 
-/** What a fold by hand has counted. */
-export interface State {
-  readonly requests_total: number
-  readonly writes_total: number
-  readonly search_total: number
-}
-
 /** What subscribers are told where the fold is by hand. */
 export interface Change {
-  readonly event: { readonly method: string; readonly route: string }
+  readonly event: Request
   readonly state: State
 }
 
-/** A fold by hand: a fresh state for each event, because a subscriber may keep it. */
-export const folding = (tell: ((change: Change) => void) | undefined): Pick<Telling, "emit" | "check"> => {
-  let state: State = { requests_total: 0, writes_total: 0, search_total: 0 }
+export const folding = (tell: (change: Change) => void): Pick<Telling, "emit" | "check"> => {
+  let state = initial
   const requests = new Requests((method, route) => {
-    state = {
-      requests_total: state.requests_total + 1,
-      writes_total: state.writes_total + (method === "GET" ? 0 : 1),
-      search_total: state.search_total + (route === "/search" ? 1 : 0)
-    }
-    tell?.({ event: { method, route }, state })
+    const event = { method, route }
+    state = step(state, event)
+    tell({ event, state })
   })
   return {
     emit: (count) => requests.run(count),
