@@ -15,7 +15,11 @@ const questions = [
   "webService",
   "effectFibers",
   "irrelevant",
-  "sustained"
+  "reading",
+  "changes",
+  "recorders",
+  "sustained",
+  "overflow"
 ]
 
 /** What earlier versions promised, which is measured on request: it takes long. */

@@ -2,7 +2,7 @@
 import type * as Official from "@prometheus-io/client"
 import { combinations, type Counting, keyOf, names } from "./Counting.ts"
 
-type Client = Pick<typeof Official, "Counter" | "Registry">
+export type Client = Pick<typeof Official, "Counter" | "Registry">
 
 export const official = (): Promise<Client> => import("@prometheus-io/client")
 
