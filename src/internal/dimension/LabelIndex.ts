@@ -1,3 +1,6 @@
+/** Among so many labels, one is found sooner by a look at each of them than by its hash. */
+const few = 8
+
 /**
  * What is known below some labels. Most often that is one label, for which a map
  * would take ten times the memory.
@@ -7,15 +10,22 @@ class Level {
   last: number
   private label: string | undefined
   private below: Level | number | undefined
-  private more: Map<string, Level | number> | undefined
+  /** The other labels, each followed by what is below it, as long as they are few. */
+  private others: Array<string | Level | number> = alone
+  private all: Map<string, Level | number> | undefined
 
   constructor(last: number) {
     this.last = last
   }
 
   get(label: string): Level | number | undefined {
-    const { more } = this
-    return more !== undefined ? more.get(label) : label === this.label ? this.below : undefined
+    if (label === this.label) return this.below
+    const { all, others } = this
+    if (all !== undefined) return all.get(label)
+    for (let at = 0; at < others.length; at += 2) {
+      if (others[at] === label) return others[at + 1] as Level | number
+    }
+    return undefined
   }
 
   /** Adds a place, by the labels from `at` on, which are not known. Returns the place before it in the order of a walk. */
@@ -34,16 +44,24 @@ class Level {
   }
 
   private set(label: string, below: Level | number): void {
-    if (this.more !== undefined) this.more.set(label, below)
+    if (this.all !== undefined) this.all.set(label, below)
     else if (this.label === undefined) {
       this.label = label
       this.below = below
-    } else {
-      this.more = new Map([[this.label, this.below!], [label, below]])
-      this.label = this.below = undefined
+    } else if (this.others.length < 2 * (few - 1)) this.others = this.others.concat(label, below)
+    else {
+      this.all = new Map()
+      for (let at = 0; at < this.others.length; at += 2) {
+        this.all.set(this.others[at] as string, this.others[at + 1] as Level | number)
+      }
+      this.all.set(label, below)
+      this.others = alone
     }
   }
 }
+
+/** Never written: it is that of no level. */
+const alone: Array<string | Level | number> = []
 
 /** The labels of a series, by name. Those who read it share it: it is frozen. */
 export type Labels = Readonly<Record<string, string>>

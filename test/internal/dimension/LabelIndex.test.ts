@@ -7,8 +7,10 @@ type Labels = ReadonlyArray<string>
 const int = (minimum: number, maximum: number) =>
   Arbitrary.schema(Schema.Int.check(Schema.isBetween({ minimum, maximum })))
 
-/** Few enough that many combinations begin alike, and some that an object has already. */
-const anyLabel = Arbitrary.schema(Schema.Literals(["a", "b", "c", "d", "", "__proto__", "constructor", "0"]))
+/** Few enough that many combinations begin alike, more than are found without a hash, and some that an object has already. */
+const anyLabel = Arbitrary.schema(
+  Schema.Literals(["a", "b", "c", "d", "e", "f", "g", "h", "i", "", "__proto__", "constructor", "0"])
+)
 
 const anyWidth = int(1, 4)
 
