@@ -66,6 +66,19 @@ describe("LabelIndex", () => {
     assert.isUndefined(index.find(Array.from({ length: width }, () => "unknown")))
   })
 
+  it("finds places among few labels and among many, from the first to the last that came", () => {
+    const many = Array.from({ length: 30 }, (_, i) => `${i}`)
+    const combinations = many.flatMap((first) => many.slice(0, Number(first) + 1).map((second) => [first, second]))
+    const index = indexOf(2, [])
+    for (const [place, labels] of combinations.entries()) {
+      assert.isUndefined(index.find2(labels[0]!, labels[1]!))
+      index.add(labels)
+      for (let known = 0; known <= place; known++) {
+        assert.strictEqual(index.find2(combinations[known]![0]!, combinations[known]![1]!), known)
+      }
+    }
+  })
+
   it.prop("forked, knows the places below a size and learns on its own", [
     Arbitrary.flatMap(anyWidth, combinationsOf),
     int(0, 40)
