@@ -19,7 +19,8 @@ const questions = [
   "changes",
   "recorders",
   "sustained",
-  "overflow"
+  "overflow",
+  "package"
 ]
 
 /** What earlier versions promised, which is measured on request: it takes long. */
