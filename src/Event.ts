@@ -104,10 +104,12 @@ export interface EventUnion<Classes extends ReadonlyArray<AnyCodec>> extends Sch
  * @category errors
  * @since 0.1.0
  */
-export class InvalidEventError extends Schema.TaggedError<InvalidEventError>("mvx-metrics/Event/InvalidEventError")(
-  "InvalidEventError",
-  { given: Schema.String }
-) {
+export class InvalidEventError
+  extends /*#__PURE__*/ Schema.TaggedError<InvalidEventError>("mvx-metrics/Event/InvalidEventError")(
+    "InvalidEventError",
+    { given: Schema.String }
+  )
+{
   override get message(): string {
     return `Invalid event: expected an object with a string \`_tag\`, found ${this.given}`
   }
@@ -129,10 +131,12 @@ export class InvalidEventError extends Schema.TaggedError<InvalidEventError>("mv
  * @category errors
  * @since 0.1.0
  */
-export class UnknownEventError extends Schema.TaggedError<UnknownEventError>("mvx-metrics/Event/UnknownEventError")(
-  "UnknownEventError",
-  { tag: Schema.String, known: Schema.Array(Schema.String) }
-) {
+export class UnknownEventError
+  extends /*#__PURE__*/ Schema.TaggedError<UnknownEventError>("mvx-metrics/Event/UnknownEventError")(
+    "UnknownEventError",
+    { tag: Schema.String, known: /*#__PURE__*/ Schema.Array(Schema.String) }
+  )
+{
   override get message(): string {
     return `Unknown event ${JSON.stringify(this.tag)}: expected one of ${
       this.known.map((tag) => JSON.stringify(tag)).join(", ")

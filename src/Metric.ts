@@ -59,25 +59,24 @@ import type { AnyClass, MetricEvent } from "./Event.ts"
 import type { FieldsState } from "./internal/dimension/Fields.ts"
 import { filtered, type Fold, foldOf, mapped, purely } from "./internal/dimension/Fold.ts"
 import { MergeConflict, newOwner, nobody } from "./internal/dimension/Kind.ts"
-import type { Struct } from "./internal/dimension/Node.ts"
+import { Measures } from "./internal/dimension/Measures.ts"
 import { EventMeta, type Meta } from "./internal/EventMeta.ts"
-import type { Instrument, Instruments } from "./internal/Instrument.ts"
+import { type Instrument, type Instruments, isRecord } from "./internal/Instrument.ts"
 import {
   checkDistinct,
   checkFunction,
   checkInstruments,
   checkName,
   checkVersion,
-  isPlainRecord,
   namingMetric,
   shapeOf,
   tagsOf
 } from "./internal/metricDefinition.ts"
 import { InvalidMetricError, MetricMergeError } from "./internal/MetricError.ts"
-import { plainCopy } from "./internal/plainCopy.ts"
 import { type FlatInstrument, flatInstruments, type Sample } from "./internal/Sample.ts"
 import { samplesIn } from "./internal/samplesIn.ts"
 import { storedState } from "./internal/storedState.ts"
+import { viewOf } from "./internal/viewOf.ts"
 
 const TypeId = "~mvx-metrics/Metric"
 
@@ -110,19 +109,6 @@ export interface Metric<out Name extends string, in Event, in out State, out Dim
   readonly version: number
   /** @internal */
   readonly measures: Measures | undefined
-}
-
-/**
- * What a metric made of dimensions has beside its definition.
- *
- * @internal
- */
-export interface Measures {
-  readonly root: Struct
-  /** The reducer in two halves, which can also change a state in place. */
-  readonly fold: Fold
-  /** For the fold of a recorder; folds in the middle of it use others. */
-  readonly registers: unknown
 }
 
 /**
@@ -335,7 +321,7 @@ export const make: {
   if (dimensions !== undefined && typeof dimensions !== "function") {
     throw InvalidMetricError.of(name, dimensions, "`dimensions` to be a function")
   }
-  if (dimensions === undefined && !isPlainRecord(initial)) {
+  if (dimensions === undefined && !isRecord(initial)) {
     throw InvalidMetricError.of(name, initial, "`initial` to be a record, or `dimensions` to make one of it")
   }
   if (combine !== undefined && typeof combine?.combine !== "function") {
@@ -456,7 +442,7 @@ export const fromDimensions: {
   checkVersion(name, version)
   const tags = events === undefined ? undefined : tagsOf(name, events)
   const dimensions = namingMetric(name, () => f(builder<any>()))
-  if (!isPlainRecord(dimensions) || Object.keys(dimensions).length === 0) {
+  if (!isRecord(dimensions) || Object.keys(dimensions).length === 0) {
     throw InvalidMetricError.of(name, dimensions, "the function to return a record of dimensions")
   }
   for (const [dimension, given] of Object.entries(dimensions)) {
@@ -479,7 +465,7 @@ export const fromDimensions: {
     combine: { combine: (a, b) => root.merge(a, b, nobody) },
     state: root.codec,
     version,
-    measures: measuresOf(root, fold)
+    measures: new Measures(root, fold)
   })
 }
 
@@ -526,7 +512,7 @@ export const fold: {
     events: Iterable<NoInfer<Event> | MetricEvent>,
     options?: { readonly time?: number | undefined }
   ): State
-} = dual(
+} = /*#__PURE__*/ dual(
   (args) => isMetric(args[0]),
   (self: Any, events: Iterable<MetricEvent>, options?: { readonly time?: number | undefined }): unknown => {
     const tags = self.tags === undefined ? undefined : new Set(self.tags)
@@ -567,13 +553,10 @@ export const snapshot: {
     state: NoInfer<State>,
     options?: { readonly time?: number | undefined }
   ): MetricSnapshot<Metric<Name, Event, State, Dimensions>>
-} = dual(
+} = /*#__PURE__*/ dual(
   (args) => isMetric(args[0]),
   (self: Any, state: unknown, options?: { readonly time?: number | undefined }): MetricSnapshot =>
-    Object.freeze({
-      name: self.name,
-      dimensions: plainCopy(self.dimensions(state, { time: options?.time ?? 0 }))
-    })
+    viewOf(self, state, options?.time ?? 0)
 )
 
 /**
@@ -635,7 +618,7 @@ export const samples: {
     state: NoInfer<State>,
     options?: { readonly time?: number | undefined }
   ): ReadonlyArray<Sample>
-} = dual(
+} = /*#__PURE__*/ dual(
   (args) => isMetric(args[0]),
   (self: Any, state: unknown, options?: { readonly time?: number | undefined }): ReadonlyArray<Sample> =>
     samplesIn(self, state, options?.time ?? 0, Infinity).next().value ?? []
@@ -688,7 +671,7 @@ export const merge: {
     a: NoInfer<State>,
     b: NoInfer<State>
   ): State
-} = dual(3, (self: Any, a: unknown, b: unknown): unknown => {
+} = /*#__PURE__*/ dual(3, (self: Any, a: unknown, b: unknown): unknown => {
   const { combine } = self
   if (combine === undefined) throw unmergeable(self)
   return merging(self, () => combine.combine(a, b))
@@ -737,7 +720,7 @@ export const diff: {
     later: NoInfer<State>,
     earlier: NoInfer<State>
   ): State
-} = dual(3, (self: Any, later: any, earlier: any): unknown => {
+} = /*#__PURE__*/ dual(3, (self: Any, later: any, earlier: any): unknown => {
   const { measures } = self
   if (measures === undefined) {
     throw new MetricMergeError({
@@ -821,7 +804,7 @@ export const filter: {
     self: Metric<Name, Event, State, Dimensions>,
     predicate: (event: NoInfer<Event>) => boolean
   ): Metric<Name, Event, State, Dimensions>
-} = dual(
+} = /*#__PURE__*/ dual(
   2,
   (self: Any, predicate: (event: unknown) => boolean): Any => {
     checkFunction(self.name, "filter", predicate)
@@ -829,7 +812,7 @@ export const filter: {
     return construct({
       ...self,
       reduce: (state, event, meta) => predicate(event) ? self.reduce(state, event, meta) : Option.none(),
-      measures: measures && measuresOf(measures.root, filtered(measures.fold, predicate))
+      measures: measures?.with(filtered(measures.fold, predicate))
     })
   }
 )
@@ -895,7 +878,7 @@ export const mapEvent: {
       readonly f: (event: Outer) => NoInfer<Event>
     }
   ): Metric<Name, Outer, State, Dimensions>
-} = dual(
+} = /*#__PURE__*/ dual(
   2,
   (
     self: Any,
@@ -914,7 +897,7 @@ export const mapEvent: {
       ...self,
       tags: events === undefined ? undefined : tagsOf(self.name, events),
       reduce: (state, event, meta) => self.reduce(state, ...map(event, meta)),
-      measures: measures && measuresOf(measures.root, mapped(measures.fold, map))
+      measures: measures?.with(mapped(measures.fold, map))
     })
   }
 )
@@ -956,7 +939,7 @@ export const mapDimensions: {
     self: Metric<Name, Event, State, Dimensions>,
     f: (dimensions: NoInfer<Dimensions>, meta: Meta) => Dimensions2
   ): Metric<Name, Event, State, Dimensions2>
-} = dual(2, (self: Any, f: (dimensions: unknown, meta: Meta) => unknown): Any => {
+} = /*#__PURE__*/ dual(2, (self: Any, f: (dimensions: unknown, meta: Meta) => unknown): Any => {
   checkFunction(self.name, "mapDimensions", f)
   const dimensions = (state: unknown, meta: Meta) => f(self.dimensions(state, meta), meta)
   const shape = shapeOf(self.name, dimensions, self.initial)
@@ -984,7 +967,7 @@ export const rename: {
     self: Metric<Name, Event, State, Dimensions>,
     name: Name2
   ): Metric<Name2, Event, State, Dimensions>
-} = dual(2, (self: Any, name: string): Any => {
+} = /*#__PURE__*/ dual(2, (self: Any, name: string): Any => {
   checkName(name)
   return construct({ ...self, name })
 })
@@ -1003,7 +986,7 @@ export const describe: {
     self: Metric<Name, Event, State, Dimensions>,
     description: string
   ): Metric<Name, Event, State, Dimensions>
-} = dual(2, (self: Any, description: string): Any => construct({ ...self, description }))
+} = /*#__PURE__*/ dual(2, (self: Any, description: string): Any => construct({ ...self, description }))
 
 // -----------------------------------------------------------------------------
 // internals
@@ -1013,9 +996,7 @@ const Proto = { [TypeId]: TypeId, ...Pipeable.Prototype }
 
 /** A metric of its own, also where it folds as another does. */
 const construct = ({ measures, ...fields }: Omit<Any, typeof TypeId | "pipe">): Any =>
-  Object.freeze(Object.assign(Object.create(Proto), fields, {
-    measures: measures && measuresOf(measures.root, measures.fold)
-  }))
+  Object.freeze(Object.assign(Object.create(Proto), fields, { measures: measures?.with() }))
 
 const unmergeable = (self: Any): MetricMergeError =>
   new MetricMergeError({ name: self.name, reason: "expected a metric with `combine`, or one made of dimensions" })
@@ -1031,8 +1012,6 @@ const merging = <A>(self: Any, merge: () => A): A => {
     })
   }
 }
-
-const measuresOf = (root: Struct, fold: Fold): Measures => ({ root, fold, registers: fold.registers() })
 
 /** The tag of no event. */
 const none = Symbol("none")

@@ -463,7 +463,7 @@ export interface Handle extends RecorderService {
 export const snapshotOf: {
   <M extends Metric.Any>(metric: M): (self: RecorderCapture) => Option.Option<Metric.MetricSnapshot<M>>
   <M extends Metric.Any>(self: RecorderCapture, metric: M): Option.Option<Metric.MetricSnapshot<M>>
-} = dual(2, <M extends Metric.Any>({ metrics, takenAt }: RecorderCapture, metric: M) => {
+} = /*#__PURE__*/ dual(2, <M extends Metric.Any>({ metrics, takenAt }: RecorderCapture, metric: M) => {
   const captured = metrics.find((captured) => captured.metric === metric)
   return captured === undefined
     ? Option.none()
@@ -568,7 +568,9 @@ export interface Options<R = never> {
  * @category services
  * @since 0.1.0
  */
-export class Recorder extends Context.Service<Recorder, RecorderService>()("mvx-metrics/Recorder/Recorder") {}
+export class Recorder
+  extends /*#__PURE__*/ Context.Service<Recorder, RecorderService>()("mvx-metrics/Recorder/Recorder")
+{}
 
 /**
  * Makes a recorder that stands on its own, for as long as the scope is open.
@@ -595,8 +597,8 @@ export const make = <R = never>(
   Exclude<R, Scope.Scope> | Scope.Scope
 > =>
   Effect.uninterruptible(Effect.gen(function*() {
-    const { entityId, settings } = yield* Effect.try({
-      try: () => ({ settings: settingsOf(options), entityId: nonBlank("entityId", options.entityId) }),
+    const [settings, entityId] = yield* Effect.try({
+      try: () => [settingsOf(options), nonBlank("entityId", options.entityId)] as const,
       catch: (error) => error as InvalidOptionError
     })
     const context = yield* Effect.context<Exclude<R, Scope.Scope>>()
@@ -667,7 +669,7 @@ export const make = <R = never>(
 export const decorate: {
   (members: Partial<Handle>): (base: Handle) => Handle
   (base: Handle, members: Partial<Handle>): Handle
-} = dual(2, decorated)
+} = /*#__PURE__*/ dual(2, decorated)
 
 /**
  * A detached recorder, as a layer: running, and seen by no exporter of a
@@ -715,7 +717,7 @@ export const layer = <R = never>(
  * @category layers
  * @since 0.1.0
  */
-export const layerNoop: Layer.Layer<Recorder> = Layer.succeed(Recorder, {
+export const layerNoop: Layer.Layer<Recorder> = /*#__PURE__*/ Layer.sync(Recorder, () => ({
   entityId: "noop",
   registerMetric: () => Effect.void,
   unregisterMetric: () => Effect.succeed(false),
@@ -726,7 +728,7 @@ export const layerNoop: Layer.Layer<Recorder> = Layer.succeed(Recorder, {
   metrics: Effect.succeed([]),
   changes: Stream.empty,
   flush: Effect.void
-})
+}))
 
 /**
  * Registers metrics in the recorder.
@@ -890,7 +892,7 @@ export const observe: {
     self: Effect.Effect<A, E, R>,
     observer: NonNullable<Observer<A, E>["onExit"]> | Observer<A, E>
   ): Effect.Effect<A, E, R>
-} = dual(
+} = /*#__PURE__*/ dual(
   2,
   <A, E, R>(
     self: Effect.Effect<A, E, R>,

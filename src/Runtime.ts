@@ -368,7 +368,7 @@ export interface Handle extends MetricsRuntimeService {
  * @since 0.1.0
  */
 export class MetricsRuntime
-  extends Context.Service<MetricsRuntime, MetricsRuntimeService>()("mvx-metrics/Runtime/MetricsRuntime")
+  extends /*#__PURE__*/ Context.Service<MetricsRuntime, MetricsRuntimeService>()("mvx-metrics/Runtime/MetricsRuntime")
 {}
 
 /**
@@ -527,7 +527,12 @@ export const layerRecorder = <E = never, R = never>(
  * @category layers
  * @since 0.1.0
  */
-export const MetricsLive: Layer.Layer<MetricsRuntime | Recorder.Recorder, Config.ConfigError> = Layer.provideMerge(
-  Layer.orDie(layerRecorder("default")),
-  Layer.effect(MetricsRuntime, Effect.flatMap(environment, (options) => Effect.orDie(make(options))))
+export const MetricsLive: Layer.Layer<
+  MetricsRuntime | Recorder.Recorder,
+  Config.ConfigError
+> = /*#__PURE__*/ Layer.suspend(() =>
+  Layer.provideMerge(
+    Layer.orDie(layerRecorder("default")),
+    Layer.effect(MetricsRuntime, Effect.flatMap(environment, (options) => Effect.orDie(make(options))))
+  )
 )

@@ -904,6 +904,23 @@ describe("a call from inside a hook", () => {
 })
 
 describe("hooks", () => {
+  it.live("are not waited for by a flush whose changes were skipped before a hook began", () =>
+    Effect.gen(function*() {
+      const recorder = yield* Recorder.make({
+        entityId: "cache",
+        metrics: [Hits],
+        capacity: 2,
+        stopTimeout: 0,
+        onMetricChanged: () => Effect.never
+      })
+      emitAll(recorder, hits(1, 1))
+      const flush = yield* Effect.forkChild(recorder.flush, { startImmediately: true })
+      emitAll(recorder, hits(2, 3))
+      recorder.snapshotsUnsafe()
+      yield* settle
+      assert.isDefined(flush.pollUnsafe())
+    }))
+
   it.effect("see the context in which the recorder was made", () =>
     Effect.gen(function*() {
       const seen: Array<string> = []

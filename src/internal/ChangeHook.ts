@@ -8,16 +8,16 @@ import { Subscription } from "./Subscription.ts"
 
 /** Tells when it had to let changes go: somebody may wait for them. */
 class Backlog extends Subscription<MetricChange> {
-  private readonly onSkipped: () => void
+  readonly #onSkipped: () => void
 
   constructor(capacity: number, onSkipped: () => void) {
     super(capacity)
-    this.onSkipped = onSkipped
+    this.#onSkipped = onSkipped
   }
 
   override offer(batch: ReadonlyArray<MetricChange>): number {
     const skipped = super.offer(batch)
-    if (skipped > 0) this.onSkipped()
+    if (skipped > 0) this.#onSkipped()
     return skipped
   }
 }
@@ -33,13 +33,13 @@ interface Waiter {
  */
 export class ChangeHook {
   readonly backlog: Subscription<MetricChange>
-  private readonly run: (change: MetricChange) => Effect.Effect<void>
-  private readonly fork: (effect: Effect.Effect<void>) => Fiber.Fiber<void>
-  private readonly onInterrupted: (change: MetricChange, cause: Cause.Cause<never>) => void
-  private fiber: Fiber.Fiber<void> | undefined
-  private current: MetricChange | undefined
-  private waiters: Array<Waiter> = []
-  private open = false
+  readonly #run: (change: MetricChange) => Effect.Effect<void>
+  readonly #fork: (effect: Effect.Effect<void>) => Fiber.Fiber<void>
+  readonly #onInterrupted: (change: MetricChange, cause: Cause.Cause<never>) => void
+  #fiber: Fiber.Fiber<void> | undefined
+  #current: MetricChange | undefined
+  #waiters: Array<Waiter> = []
+  #open = false
 
   /** `run` must not fail; `onInterrupted` hears of a run that somebody else has interrupted. */
   constructor(
@@ -48,77 +48,77 @@ export class ChangeHook {
     fork: (effect: Effect.Effect<void>) => Fiber.Fiber<void>,
     onInterrupted: (change: MetricChange, cause: Cause.Cause<never>) => void
   ) {
-    this.backlog = new Backlog(capacity, () => this.notify())
-    this.run = run
-    this.fork = fork
-    this.onInterrupted = onInterrupted
+    this.backlog = new Backlog(capacity, () => this.#notify())
+    this.#run = run
+    this.#fork = fork
+    this.#onInterrupted = onInterrupted
   }
 
   /** Waits until no change is being run. */
   get ended(): Effect.Effect<unknown> {
-    return Effect.suspend(() => this.fiber === undefined ? Effect.void : Fiber.await(this.fiber))
+    return Effect.suspend(() => this.#fiber === undefined ? Effect.void : Fiber.await(this.#fiber))
   }
 
   /** Changes are run from now on. */
   start(): void {
-    this.open = true
-    this.backlog.onReady(this.pump)
+    this.#open = true
+    this.backlog.onReady(this.#pump)
   }
 
   /** Changes are run no more: returns how many were left, and interrupts the one that runs. */
   stop(): number {
-    this.open = false
+    this.#open = false
     this.backlog.onReady(undefined)
-    this.fiber?.interruptUnsafe()
+    this.#fiber?.interruptUnsafe()
     const left = this.backlog.skipAll()
-    this.notify()
+    this.#notify()
     return left
   }
 
   /** Waits until the changes of the events up to the offset are run or skipped. */
   await(offset: number): Effect.Effect<void> {
     return Effect.suspend(() => {
-      if (offset < this.first) return Effect.void
+      if (offset < this.#first) return Effect.void
       return Effect.callback<void>((resume) => {
         const waiter = { offset, resume: () => resume(Effect.void) }
-        this.waiters.push(waiter)
+        this.#waiters.push(waiter)
         return Effect.sync(() => {
-          this.waiters = this.waiters.filter((other) => other !== waiter)
+          this.#waiters = this.#waiters.filter((other) => other !== waiter)
         })
       })
     })
   }
 
   /** The offset of the first change that is not run yet. */
-  private get first(): number {
-    return (this.current ?? this.backlog.peek())?.offset ?? Infinity
+  get #first(): number {
+    return (this.#current ?? this.backlog.peek())?.offset ?? Infinity
   }
 
-  private readonly pump = (): void => {
-    const fiber = this.fork(Effect.whileLoop({
-      while: () => (this.current = this.backlog.take()) !== undefined,
-      body: () => this.run(this.current!),
+  readonly #pump = (): void => {
+    const fiber = this.#fork(Effect.whileLoop({
+      while: () => (this.#current = this.backlog.take()) !== undefined,
+      body: () => this.#run(this.#current!),
       step: () => {
-        this.current = undefined
-        this.notify()
+        this.#current = undefined
+        this.#notify()
       }
     }))
-    this.fiber = fiber
+    this.#fiber = fiber
     fiber.addObserver((exit) => {
-      const { current } = this
-      this.fiber = undefined
-      this.current = undefined
-      if (this.open && current !== undefined && Exit.isFailure(exit)) this.onInterrupted(current, exit.cause)
-      this.notify()
-      if (this.open) this.backlog.onReady(this.pump)
+      const current = this.#current
+      this.#fiber = undefined
+      this.#current = undefined
+      if (this.#open && current !== undefined && Exit.isFailure(exit)) this.#onInterrupted(current, exit.cause)
+      this.#notify()
+      if (this.#open) this.backlog.onReady(this.#pump)
     })
   }
 
-  private notify(): void {
-    const { first } = this
-    const due = this.waiters.filter((waiter) => waiter.offset < first)
+  #notify(): void {
+    const first = this.#first
+    const due = this.#waiters.filter((waiter) => waiter.offset < first)
     if (due.length === 0) return
-    this.waiters = this.waiters.filter((waiter) => waiter.offset >= first)
+    this.#waiters = this.#waiters.filter((waiter) => waiter.offset >= first)
     // Later: whoever waits must not go on in the middle of the pump, or of a fold.
     for (const waiter of due) immediate(waiter.resume)
   }

@@ -42,10 +42,10 @@ export class ChangeHub {
   }
 
   get changes(): Stream.Stream<MetricChange> {
-    return toStream<MetricChange, HubSubscription>({
-      subscribe: () => ({ subscription: this.subscribe(), first: [] }),
-      unsubscribe: (subscription) => this.unsubscribe(subscription)
-    })
+    return toStream<MetricChange, HubSubscription>(
+      () => [this.subscribe(), []],
+      (subscription) => this.unsubscribe(subscription)
+    )
   }
 
   /** Subscribes to what is accepted from now on. */

@@ -36,32 +36,32 @@ const turnStep = 16
  */
 export class Dispatcher {
   /** In turn; those that were forgotten left holes. */
-  private ready: Array<Backlog | undefined> = []
-  private next = 0
+  #ready: Array<Backlog | undefined> = []
+  #next = 0
   /** The place of `ready[0]`. */
-  private first = 0
+  #first = 0
   /** How many are on the list. */
-  private size = 0
-  private timer: ReturnType<typeof setTimeout> | undefined
-  private timerAt = Infinity
-  private resume: ((effect: Effect.Effect<void>) => void) | undefined
-  private readonly fiber: Fiber.Fiber<void>
-  private closed = false
-  private paused = false
+  #size = 0
+  #timer: ReturnType<typeof setTimeout> | undefined
+  #timerAt = Infinity
+  #resume: ((effect: Effect.Effect<void>) => void) | undefined
+  readonly #fiber: Fiber.Fiber<void>
+  #closed = false
+  #paused = false
 
   /** `onInterrupted` hears of an end that the owner did not ask for. */
   constructor(context: Context.Context<never>, onInterrupted: (exit: Exit.Exit<void>) => void) {
-    this.fiber = Effect.runForkWith(context)(
+    this.#fiber = Effect.runForkWith(context)(
       Effect.whileLoop({
         while: () => true,
-        body: () => this.park,
-        step: () => this.turn()
+        body: () => this.#park,
+        step: () => this.#turn()
       })
     )
-    this.fiber.addObserver((exit) => {
-      clearTimeout(this.timer)
-      if (!this.closed) {
-        this.closed = true
+    this.#fiber.addObserver((exit) => {
+      clearTimeout(this.#timer)
+      if (!this.#closed) {
+        this.#closed = true
         onInterrupted(exit)
       }
     })
@@ -69,88 +69,88 @@ export class Dispatcher {
 
   /** Takes in a recorder that has work now, to be folded `linger` milliseconds from now at the latest. */
   schedule(backlog: Backlog, linger: number): void {
-    this.push(backlog)
-    this.size++
+    this.#push(backlog)
+    this.#size++
     const at = linger === 0 ? 0 : now() + linger
-    if (at < this.timerAt) this.arm(at, linger)
+    if (at < this.#timerAt) this.#arm(at, linger)
   }
 
   /** Takes a recorder out that will have no more work. */
   forget(backlog: Backlog): void {
     if (backlog.place === notListed) return
-    this.ready[backlog.place - this.first] = undefined
+    this.#ready[backlog.place - this.#first] = undefined
     backlog.place = notListed
-    if (--this.size > 0) return
-    clearTimeout(this.timer)
-    this.timer = undefined
-    this.timerAt = Infinity
-    this.pass(this.ready.length)
+    if (--this.#size > 0) return
+    clearTimeout(this.#timer)
+    this.#timer = undefined
+    this.#timerAt = Infinity
+    this.#pass(this.#ready.length)
   }
 
   /** Ends the rest: somebody's queue fills up. */
   hasten(): void {
-    if (this.timerAt !== 0) this.arm(0, 0)
+    if (this.#timerAt !== 0) this.#arm(0, 0)
   }
 
   /** Ends the turn: somebody needs the event loop to take what was folded. */
   pause(): void {
-    this.paused = true
+    this.#paused = true
   }
 
   close(): void {
-    this.closed = true
-    this.fiber.interruptUnsafe()
+    this.#closed = true
+    this.#fiber.interruptUnsafe()
   }
 
-  private arm(at: number, delay: number): void {
-    clearTimeout(this.timer)
-    this.timer = undefined
-    this.timerAt = at
-    if (delay === 0) immediate(this.wake)
-    else this.timer = setTimeout(this.wake, delay)
+  #arm(at: number, delay: number): void {
+    clearTimeout(this.#timer)
+    this.#timer = undefined
+    this.#timerAt = at
+    if (delay === 0) immediate(this.#wake)
+    else this.#timer = setTimeout(this.#wake, delay)
   }
 
-  private readonly wake = (): void => this.resume?.(Effect.void)
+  readonly #wake = (): void => this.#resume?.(Effect.void)
 
-  private readonly park = Effect.callback<void>((resume) => {
-    this.resume = resume
+  readonly #park = Effect.callback<void>((resume) => {
+    this.#resume = resume
   })
 
-  private push(backlog: Backlog): void {
-    backlog.place = this.first + this.ready.length
-    this.ready.push(backlog)
+  #push(backlog: Backlog): void {
+    backlog.place = this.#first + this.#ready.length
+    this.#ready.push(backlog)
   }
 
   /** The first `count` of the list are passed. */
-  private pass(count: number): void {
-    this.ready = this.ready.slice(count)
-    this.first += count
-    this.next = 0
+  #pass(count: number): void {
+    this.#ready = this.#ready.slice(count)
+    this.#first += count
+    this.#next = 0
   }
 
-  private turn(): void {
-    this.resume = undefined
-    this.timer = undefined
-    this.timerAt = Infinity
+  #turn(): void {
+    this.#resume = undefined
+    this.#timer = undefined
+    this.#timerAt = Infinity
     const until = now() + sliceMs
     let visited = 0
-    this.paused = false
-    while (this.next < this.ready.length) {
-      const backlog = this.ready[this.next++]
+    this.#paused = false
+    while (this.#next < this.#ready.length) {
+      const backlog = this.#ready[this.#next++]
       if (backlog === undefined) continue
       const more = backlog.foldSome(sliceStep)
       // It may have been forgotten meanwhile.
       if (backlog.place !== notListed) {
-        if (more) this.push(backlog)
+        if (more) this.#push(backlog)
         else {
           backlog.place = notListed
-          this.size--
+          this.#size--
         }
       }
-      if (this.paused) break
+      if (this.#paused) break
       if ((more || ++visited % turnStep === 0) && now() >= until) break
     }
-    if (this.next > 1024 || this.size === 0) this.pass(this.next)
-    if (this.size > 0) this.hasten()
+    if (this.#next > 1024 || this.#size === 0) this.#pass(this.#next)
+    if (this.#size > 0) this.hasten()
   }
 }

@@ -26,7 +26,7 @@ export interface Meta {
  * field that most events do not have costs more than a fold.
  */
 export class EventMeta implements Meta {
-  event: MetricEvent | undefined
+  declare event: MetricEvent | undefined
   readonly #batchTime: number
 
   constructor(batchTime: number, event?: MetricEvent) {

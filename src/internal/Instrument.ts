@@ -61,7 +61,7 @@ export type Instrument =
  */
 export type Instruments = Readonly<Record<string, Instrument>>
 
-const isRecord = (u: unknown): u is Record<string, unknown> => Predicate.isObject(u) && !Array.isArray(u)
+export const isRecord = (u: unknown): u is Record<string, unknown> => Predicate.isObject(u) && !Array.isArray(u)
 
 const isNumber = (u: unknown): u is number | bigint => typeof u === "number" || typeof u === "bigint"
 
@@ -138,14 +138,17 @@ const areBuckets = (u: unknown): boolean => isRecord(u) && Number.isInteger(u.of
 
 const isBound = (u: unknown): boolean => u === undefined || typeof u === "number"
 
+const isTotal = (u: unknown): u is Record<string, unknown> =>
+  isRecord(u) && typeof u.count === "number" && typeof u.sum === "number"
+
 /** Whether a value is what a dimension of kind histogram shows. */
 export const isDistribution = (u: unknown): u is HistogramValue | ExponentialValue =>
-  isRecord(u) && typeof u.count === "number" && typeof u.sum === "number" && isBound(u.min) && isBound(u.max) &&
+  isTotal(u) && isBound(u.min) && isBound(u.max) &&
   ("boundaries" in u
     ? areAscending(u.boundaries) && areNumbers(u.counts) && u.counts.length === u.boundaries.length + 1
     : Number.isInteger(u.scale) && typeof u.zeroCount === "number" && areBuckets(u.positive) && areBuckets(u.negative))
 
 /** Whether a value is what a dimension of kind summary shows. */
 export const isSummary = (u: unknown): u is QuantilesValue<ReadonlyArray<number>> =>
-  isRecord(u) && typeof u.count === "number" && typeof u.sum === "number" && isRecord(u.quantiles) &&
+  isTotal(u) && isRecord(u.quantiles) &&
   Object.values(u.quantiles).every(isBound)

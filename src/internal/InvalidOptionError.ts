@@ -14,7 +14,7 @@ import { describe } from "./describe.ts"
  * @since 0.1.0
  */
 export class InvalidOptionError
-  extends Schema.TaggedError<InvalidOptionError>("mvx-metrics/Recorder/InvalidOptionError")(
+  extends /*#__PURE__*/ Schema.TaggedError<InvalidOptionError>("mvx-metrics/Recorder/InvalidOptionError")(
     "InvalidOptionError",
     { option: Schema.String, given: Schema.String, expected: Schema.String }
   )

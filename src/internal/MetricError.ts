@@ -10,10 +10,16 @@ import { describe } from "./describe.ts"
  * @category errors
  * @since 0.1.0
  */
-export class MetricMergeError extends Schema.TaggedError<MetricMergeError>("mvx-metrics/Metric/MetricMergeError")(
-  "MetricMergeError",
-  { name: Schema.String, reason: Schema.String, cause: Schema.optionalKey(Schema.Defect()) }
-) {
+export class MetricMergeError
+  extends /*#__PURE__*/ Schema.TaggedError<MetricMergeError>("mvx-metrics/Metric/MetricMergeError")(
+    "MetricMergeError",
+    {
+      name: Schema.String,
+      reason: Schema.String,
+      cause: /*#__PURE__*/ Schema.optionalKey(/*#__PURE__*/ Schema.Defect())
+    }
+  )
+{
   override get message(): string {
     return `Metric ${JSON.stringify(this.name)}: ${this.reason}`
   }
@@ -31,10 +37,12 @@ export class MetricMergeError extends Schema.TaggedError<MetricMergeError>("mvx-
  * @category errors
  * @since 0.1.0
  */
-export class InvalidMetricError extends Schema.TaggedError<InvalidMetricError>("mvx-metrics/Metric/InvalidMetricError")(
-  "InvalidMetricError",
-  { metric: Schema.optionalKey(Schema.String), given: Schema.String, expected: Schema.String }
-) {
+export class InvalidMetricError
+  extends /*#__PURE__*/ Schema.TaggedError<InvalidMetricError>("mvx-metrics/Metric/InvalidMetricError")(
+    "InvalidMetricError",
+    { metric: /*#__PURE__*/ Schema.optionalKey(Schema.String), given: Schema.String, expected: Schema.String }
+  )
+{
   override get message(): string {
     const subject = this.metric === undefined ? "Invalid metric" : `Invalid metric ${JSON.stringify(this.metric)}`
     return `${subject}: expected ${this.expected}, found ${this.given}`

@@ -1,87 +1,14 @@
+import * as Cause from "effect/Cause"
 import type * as Clock from "effect/Clock"
 import type { MetricEvent } from "../Event.ts"
 import type * as Metric from "../Metric.ts"
 import type { MetricChange } from "../Recorder.ts"
-import type { FieldsState } from "./dimension/Fields.ts"
-import type { Fold } from "./dimension/Fold.ts"
-import { failedForGood, type JointFold } from "./dimension/generateFold.ts"
-import { newOwner, nobody, type Owner } from "./dimension/Kind.ts"
+import { failedForGood, type JointFold } from "./dimension/Fold.ts"
 import { EventMeta } from "./EventMeta.ts"
 import { type Routes, routesOf } from "./Routes.ts"
-
-/** The place of one metric in one recorder: its state there, and since when it counts. */
-export class Slot {
-  readonly metric: Metric.Any
-  readonly reduce: Metric.Any["reduce"]
-  /** Whoever hands it out uses `share`. */
-  state: unknown
-  /** Who may change the state in place: this slot, until it shares it. */
-  owner: Owner = nobody
-  /** What the event in hand makes of the state, until all metrics have seen it. */
-  next: unknown = untaken
-  readonly epoch: number
-  readonly startedAt: number
-  /** The metric counts the events behind this offset. */
-  readonly from: number
-
-  constructor(metric: Metric.Any, from: number, startedAt: number) {
-    this.metric = metric
-    this.reduce = metric.reduce
-    this.state = metric.initial
-    this.from = from
-    this.startedAt = startedAt
-    this.epoch = nextEpoch(startedAt)
-  }
-
-  /** Who may change the state in place: this slot. */
-  own(): Owner {
-    return this.owner === nobody ? this.owner = newOwner() : this.owner
-  }
-
-  /** The state, which nobody changes any more. */
-  share(): unknown {
-    this.owner = nobody
-    return this.state
-  }
-
-  /** Takes the event in place, if it counts it, where no other metric may have to take it too. */
-  step(fold: Fold, event: MetricEvent, meta: EventMeta): boolean {
-    this.own()
-    const next = fold.step(this.state as FieldsState, event, meta, this)
-    if (next === undefined) return false
-    this.state = next
-    return true
-  }
-
-  /** Reads what the event makes of the state, if it counts it, to be written in place. */
-  read({ fold, registers }: Metric.Measures, event: MetricEvent, meta: EventMeta): boolean {
-    if (!fold.read(event, meta, registers)) return false
-    this.next = inRegisters
-    return true
-  }
-
-  /** Brings the state up to date with what the event in hand makes of it. */
-  commit(): void {
-    const { next } = this
-    this.next = untaken
-    if (next === inRegisters) {
-      const { fold, registers } = this.metric.measures!
-      this.state = fold.write(this.state as FieldsState, this.own(), registers)
-    } else this.state = next
-  }
-}
+import { Slot } from "./Slot.ts"
 
 const notAnOption = () => new TypeError("Expected the reducer to return an Option")
-
-const untaken = Symbol("untaken")
-
-/** What the event makes of the state is in the registers of the metric, to be written in place. */
-const inRegisters = Symbol("inRegisters")
-
-let lastEpoch = 0
-
-/** A number that is greater than any before, and about the time in milliseconds: so that it is also in another process. */
-export const nextEpoch = (now: number): number => lastEpoch = Math.max(lastEpoch + 1, now)
 
 /** A fold is in progress in this thread: one inside of it must leave the registers alone. */
 let isFolding = false
@@ -95,19 +22,18 @@ export interface TableOwner {
   readonly entityId: string
   /** A reducer threw. Returns whether the fold goes on without that metric. */
   reducerFailed(slot: Slot, event: MetricEvent, defect: unknown): boolean
-  /** The view of a changed metric, or `undefined` when it throws. */
-  changeSnapshot(metric: Metric.Any, state: unknown, time: number): Metric.MetricSnapshot | undefined
+  /** The view of a state, or the cause of its throwing. */
+  view(metric: Metric.Any, state: unknown, time: number): Metric.MetricSnapshot | Cause.Cause<never>
 }
 
 class Change implements MetricChange {
-  declare readonly _tag: "Change"
-  readonly recorderId: string
-  readonly entityId: string
-  readonly metric: string
-  readonly event: MetricEvent
-  readonly state: unknown
-  readonly sequence: number
-  readonly offset: number
+  declare readonly recorderId: string
+  declare readonly entityId: string
+  declare readonly metric: string
+  declare readonly event: MetricEvent
+  declare readonly state: unknown
+  declare readonly sequence: number
+  declare readonly offset: number
   readonly #owner: TableOwner
   readonly #definition: Metric.Any
   readonly #batchTime: number
@@ -133,15 +59,16 @@ class Change implements MetricChange {
     this.#batchTime = batchTime
   }
 
+  get _tag(): "Change" {
+    return "Change"
+  }
+
   get snapshot(): Metric.MetricSnapshot | undefined {
-    return this.#owner.changeSnapshot(
-      this.#definition,
-      this.state,
-      new EventMeta(this.#batchTime, this.event).time
-    )
+    const { time } = new EventMeta(this.#batchTime, this.event)
+    const view = this.#owner.view(this.#definition, this.state, time)
+    return Cause.isCause(view) ? undefined : view
   }
 }
-Object.defineProperty(Change.prototype, "_tag", { value: "Change", enumerable: true })
 
 /** The metrics of a recorder, their states, and the fold of events into them. */
 export class MetricTable {
@@ -164,8 +91,8 @@ export class MetricTable {
   private lastSlots: ReadonlyArray<Slot> = nowhere
   private lastJoint: JointFold<Slot> | undefined
   private routes: Routes | undefined
-  private readonly owner: TableOwner
-  private readonly clock: Clock.Clock
+  declare private readonly owner: TableOwner
+  declare private readonly clock: Clock.Clock
 
   constructor(owner: TableOwner, clock: Clock.Clock) {
     this.owner = owner
@@ -231,11 +158,17 @@ export class MetricTable {
       meta.event = event
       const joint = slots === this.lastSlots ? this.lastJoint : undefined
       if (inPlace && joint !== undefined) {
-        const counted = joint(slots, event, meta, failed)
+        let counted = joint(slots, event, meta, failed)
         if (counted === failedForGood) return
-        const offset = ++this.offset
+        this.offset++
         if (counted === 0) this.ignored++
-        else this.countChanges(slots, counted, event, offset, batchTime)
+        else if (this.changes === undefined) {
+          for (; counted !== 0; counted &= counted - 1) this.sequence++
+        } else {
+          for (let at = 0; at < slots.length; at++) {
+            if ((counted & (1 << at)) !== 0) this.changed(slots[at]!, event, batchTime)
+          }
+        }
         continue
       }
       if (slots.length === 1) {
@@ -243,7 +176,7 @@ export class MetricTable {
         let taken = false
         try {
           const { measures } = slot.metric
-          if (inPlace && measures !== undefined) taken = slot.step(measures.fold, event, meta)
+          if (inPlace && measures !== undefined) taken = measures.step(slot, event, meta)
           else {
             const next = slot.reduce(slot.state, event, meta)
             if (next._tag === "Some") {
@@ -254,8 +187,8 @@ export class MetricTable {
         } catch (defect) {
           if (!this.owner.reducerFailed(slot, event, defect)) return
         }
-        const offset = ++this.offset
-        if (taken) this.count(slot, event, offset, batchTime)
+        this.offset++
+        if (taken) this.changed(slot, event, batchTime)
         else this.ignored++
         continue
       }
@@ -265,7 +198,7 @@ export class MetricTable {
         try {
           const { measures } = slot.metric
           if (inPlace && measures !== undefined) {
-            taken = slot.read(measures, event, meta) || taken
+            taken = measures.read(slot, event, meta) || taken
             continue
           }
           const next = slot.reduce(slot.state, event, meta)
@@ -278,42 +211,22 @@ export class MetricTable {
           return
         }
       }
-      const offset = ++this.offset
+      this.offset++
       if (!taken) {
         this.ignored++
         continue
       }
       for (let at = 0; at < slots.length; at++) {
         const slot = slots[at]!
-        if (slot.next === untaken) continue
-        slot.commit()
-        this.count(slot, event, offset, batchTime)
+        if (slot.commit()) this.changed(slot, event, batchTime)
       }
     }
   }
 
-  private count(slot: Slot, event: MetricEvent, offset: number, batchTime: number): void {
+  private changed(slot: Slot, event: MetricEvent, time: number): void {
     const sequence = ++this.sequence
     if (this.changes === undefined) return
-    this.changes.push(new Change(this.owner, slot.metric, event, slot.share(), sequence, offset, batchTime))
-  }
-
-  /** `counted` are the places, as bits, of the slots that took the event. */
-  private countChanges(
-    slots: ReadonlyArray<Slot>,
-    counted: number,
-    event: MetricEvent,
-    offset: number,
-    batchTime: number
-  ): void {
-    if (this.changes === undefined) {
-      for (; counted !== 0; counted &= counted - 1) this.sequence++
-      return
-    }
-    for (let at = 0; at < slots.length; at++) {
-      if ((counted & (1 << at)) === 0) continue
-      this.count(slots[at]!, event, offset, batchTime)
-    }
+    this.changes.push(new Change(this.owner, slot.metric, event, slot.share(), sequence, this.offset, time))
   }
 
   private slotsOf(event: MetricEvent): ReadonlyArray<Slot> {

@@ -2,19 +2,19 @@ import * as Cause from "effect/Cause"
 import type * as Clock from "effect/Clock"
 import { isMetricEvent, type MetricEvent } from "../Event.ts"
 import type * as Metric from "../Metric.ts"
-import { InvalidMetricError, isMetric, snapshot } from "../Metric.ts"
+import { InvalidMetricError, isMetric } from "../Metric.ts"
 import type { MetricChange } from "../Recorder.ts"
-import type { FieldsState } from "./dimension/Fields.ts"
-import { overOf } from "./dimension/Node.ts"
 import type { Backlog, Dispatcher } from "./Dispatcher.ts"
 import { notListed, sliceStep } from "./Dispatcher.ts"
 import { now } from "./host.ts"
-import { MetricTable, type Slot, type TableOwner } from "./MetricTable.ts"
+import { MetricTable, type TableOwner } from "./MetricTable.ts"
 import { MetricNameTakenError } from "./RecorderError.ts"
 import type { RecorderSettings } from "./RecorderSettings.ts"
-import type { Rollup } from "./Rollup.ts"
-import { tally, type Totals } from "./StatsTotal.ts"
+import type { RollupMember } from "./Rollup.ts"
+import type { Slot } from "./Slot.ts"
+import { tally, type Totals, type Uncounted } from "./StatsTotal.ts"
 import type { Subscription } from "./Subscription.ts"
+import { viewOf } from "./viewOf.ts"
 
 /** Why an event was not accepted. */
 export type Refusal = "invalidEvent" | "invalidState" | "overflow" | "dropped"
@@ -54,36 +54,25 @@ const tagIfReadable = (event: MetricEvent): string | undefined => {
 
 const nobody: ReadonlyArray<Observer> = []
 
-const hasUncounted = ({ metric: { measures }, state }: Slot): boolean =>
-  measures !== undefined && ((state as FieldsState).skipped > 0 || overOf(measures.root, state) > 0)
-
-/** Counts, by metric, values that could not be measured and, by dimension, events beyond the limit of a label. */
-const countUncounted = (
-  { metric: { measures, name }, state }: Slot,
-  skipped: Map<string, number>,
-  overLimit: Map<string, number>
-): void => {
-  if (measures === undefined) return
-  const fields = state as FieldsState
-  if (fields.skipped > 0) tally(skipped, name, fields.skipped)
-  for (const [at, node] of measures.root.fields.entries()) {
-    const over = overOf(node, fields[`f${at}`])
-    if (over > 0) tally(overLimit, `${name}.${measures.root.names[at]}`, over)
-  }
-}
-
 /** What did not go well. Most recorders never need one. */
-class Trouble {
+class Trouble implements Uncounted {
   dropped = 0
   invalidEvent = 0
   invalidState = 0
   overflow = 0
   readonly droppedByTag = new Map<string, number>()
   readonly defects = new Map<string, number>()
-  readonly logged = new Set<string>()
   /** What metrics did not count that are no more. */
   readonly skipped = new Map<string, number>()
   readonly overLimit = new Map<string, number>()
+  /** Not among what is counted. */
+  readonly #logged = new Set<string>()
+
+  /** Whether this is the first of its kind. */
+  isNew(key: string): boolean {
+    const { size } = this.#logged
+    return this.#logged.add(key).size > size
+  }
 }
 
 const noTrouble = new Trouble()
@@ -105,14 +94,12 @@ const empty: Array<MetricEvent> = []
 export class RecorderCore implements Backlog, TableOwner {
   limit = 0
   incoming: Array<MetricEvent> = empty
-  readonly table: MetricTable
-  readonly recorderId: string
-  readonly entityId: string
-  readonly capacity: number
-  /** The series of the runtime that the recorder is a part of, if it is. */
-  rollup: Rollup | undefined
-  /** What it counted is in the series of the runtime already, or never will be. */
-  private hasLeft = false
+  declare readonly table: MetricTable
+  declare readonly recorderId: string
+  declare readonly entityId: string
+  declare readonly capacity: number
+  /** Its part in a series of the runtime, if it has one. */
+  rollup: RollupMember | undefined
   /** Why the last handoff was refused. */
   refusal: Refusal = "invalidEvent"
   discarded = 0
@@ -127,12 +114,12 @@ export class RecorderCore implements Backlog, TableOwner {
   private failure: Cause.Cause<unknown> | undefined
   private highWater = 0
   private trouble: Trouble | undefined
-  private observers: ReadonlyArray<Observer> = nobody
-  private subscriptionsEnded = false
-  private readonly settings: RecorderSettings
-  private readonly dispatcher: Dispatcher
-  private readonly owner: RecorderOwner
-  private readonly clock: Clock.Clock
+  /** `undefined` once nothing will be folded any more. */
+  private observers: ReadonlyArray<Observer> | undefined = nobody
+  declare private readonly settings: RecorderSettings
+  declare private readonly dispatcher: Dispatcher
+  declare private readonly owner: RecorderOwner
+  declare private readonly clock: Clock.Clock
 
   constructor(
     { entityId, recorderId }: RecorderId,
@@ -171,9 +158,10 @@ export class RecorderCore implements Backlog, TableOwner {
     const registered = this.table.find(metric.name)?.metric
     if (registered === metric) return false
     if (registered !== undefined) return new MetricNameTakenError({ entityId: this.entityId, name: metric.name })
-    const refusal = this.rollup?.refusalOf(metric)
+    const rollup = this.rollup?.rollup
+    const refusal = rollup?.refusalOf(metric)
     if (refusal !== undefined) return refusal
-    this.rollup?.register(metric)
+    rollup?.register(metric)
     this.table.add(metric, this.accepted)
     return true
   }
@@ -184,36 +172,9 @@ export class RecorderCore implements Backlog, TableOwner {
     const slot = this.table.find(name)
     if (slot === undefined) return false
     this.table.remove(slot)
-    const { overLimit, skipped } = this.trouble ??= new Trouble()
-    countUncounted(slot, skipped, overLimit)
-    this.retire(slot)
+    slot.metric.measures?.countUncounted(slot, this.trouble ??= new Trouble())
+    this.rollup?.retire(slot)
     return true
-  }
-
-  /** The recorder is not going to be there, and has counted nothing. */
-  withdraw(): void {
-    this.hasLeft = true
-    this.rollup?.withdraw(this.table.slots.map(({ metric }) => metric))
-  }
-
-  /** The recorder is gone: what it counted stays in the series that it is a part of. */
-  retireAll(): void {
-    for (const slot of this.table.slots) this.retire(slot)
-    this.hasLeft = true
-    this.rollup?.retireOffset(this.table.offset)
-  }
-
-  private retire(slot: Slot): void {
-    if (this.hasLeft) return
-    try {
-      this.rollup?.retire(slot)
-    } catch (defect) {
-      this.mergeFailed(slot.metric.name, defect)
-    }
-  }
-
-  mergeFailed(metric: string, defect: unknown): void {
-    this.countDefect("The states of a metric could not be merged", metric, undefined, Cause.die(defect))
   }
 
   // --- handing over ---------------------------------------------------------
@@ -337,22 +298,21 @@ export class RecorderCore implements Backlog, TableOwner {
 
   /** Subscribes to the changes that events behind the offset make. */
   subscribe<A>(subscription: Subscription<MetricChange | A>, from: number): void {
-    if (this.subscriptionsEnded) return subscription.end()
+    if (this.observers === undefined) return subscription.end()
     this.observers = this.observers.concat({ subscription: subscription as Subscription<MetricChange>, from })
     this.table.changes ??= []
   }
 
   unsubscribe(subscription: Subscription<any>): void {
-    this.observers = this.observers.filter((observer) => observer.subscription !== subscription)
-    if (this.observers.length === 0) this.table.changes = undefined
+    this.observers = this.observers?.filter((observer) => observer.subscription !== subscription)
+    if (this.observers?.length === 0) this.table.changes = undefined
   }
 
   /** Nothing will be folded any more: streams of changes end, and the dispatcher forgets the recorder. */
   close(): void {
     this.dispatcher.forget(this)
-    for (const { subscription } of this.observers) subscription.end()
-    this.subscriptionsEnded = true
-    this.observers = nobody
+    for (const { subscription } of this.observers ?? nobody) subscription.end()
+    this.observers = undefined
     this.table.changes = undefined
   }
 
@@ -360,7 +320,7 @@ export class RecorderCore implements Backlog, TableOwner {
     const { changes } = this.table
     if (changes === undefined || changes.length === 0) return
     this.table.changes = []
-    for (const { from, subscription } of this.observers) {
+    for (const { from, subscription } of this.observers ?? nobody) {
       const fresh = changes[0]!.offset > from ? changes : changes.filter((change) => change.offset > from)
       const { pastHalf } = subscription
       this.changesSkipped += subscription.offer(fresh)
@@ -376,7 +336,7 @@ export class RecorderCore implements Backlog, TableOwner {
     const { busy } = this
     this.busy = true
     try {
-      return snapshot(metric, state, { time })
+      return viewOf(metric, state, time)
     } catch (defect) {
       const cause = Cause.die(defect)
       this.countDefect("The view of a metric threw", metric.name, undefined, cause)
@@ -386,53 +346,26 @@ export class RecorderCore implements Backlog, TableOwner {
     }
   }
 
-  changeSnapshot(metric: Metric.Any, state: unknown, time: number): Metric.MetricSnapshot | undefined {
-    const view = this.view(metric, state, time)
-    return Cause.isCause(view) ? undefined : view
-  }
-
   /** The views of all metrics as the states are now; those that throw are left out. */
   readSnapshots(): Record<string, Metric.MetricSnapshot> {
     const time = this.clock.currentTimeMillisUnsafe()
-    const snapshots: Record<string, Metric.MetricSnapshot> = {}
-    for (const { metric, state } of this.table.slots) {
-      const view = this.view(metric, state, time)
-      if (Cause.isCause(view)) continue
-      Object.defineProperty(snapshots, metric.name, {
-        value: view,
-        enumerable: true,
-        configurable: true,
-        writable: true
-      })
-    }
-    return Object.freeze(snapshots) as Record<string, Metric.MetricSnapshot>
+    const views = this.table.slots.map(({ metric, state }) => [metric.name, this.view(metric, state, time)] as const)
+    return Object.freeze(Object.fromEntries(views.filter(([, view]) => !Cause.isCause(view)))) as Record<
+      string,
+      Metric.MetricSnapshot
+    >
   }
 
   /** What became of everything that the recorder was offered. */
   get totals(): Totals {
-    const { accepted, changesSkipped, discarded, folded, pending, trouble = noTrouble } = this
-    const { defects, dropped, droppedByTag, invalidEvent, invalidState, overflow } = trouble
-    let { overLimit, skipped } = trouble
-    for (const slot of this.table.slots) {
-      if (!hasUncounted(slot)) continue
-      if (skipped === trouble.skipped) {
-        skipped = new Map(skipped)
-        overLimit = new Map(overLimit)
-      }
-      countUncounted(slot, skipped, overLimit)
-    }
+    const { accepted, changesSkipped, discarded, folded, pending, table, trouble = noTrouble } = this
+    const ofDimensions = table.slots.find(({ metric }) => metric.measures !== undefined)
     return {
+      ...trouble,
+      ...ofDimensions?.metric.measures!.uncounted(table.slots, trouble),
       accepted,
       folded,
-      ignored: this.table.ignored,
-      dropped,
-      droppedByTag,
-      invalidEvent,
-      invalidState,
-      overflow,
-      defects,
-      skipped,
-      overLimit,
+      ignored: table.ignored,
       discarded,
       pending,
       highWater: Math.max(this.highWater, pending),
@@ -454,9 +387,6 @@ export class RecorderCore implements Backlog, TableOwner {
   countDefect(message: string, metric: string, tag: string | undefined, cause: Cause.Cause<unknown>): void {
     const trouble = this.trouble ??= new Trouble()
     tally(trouble.defects, metric)
-    const key = `${message} ${metric}`
-    if (trouble.logged.has(key)) return
-    trouble.logged.add(key)
-    this.owner.logDefect(message, metric, tag, cause)
+    if (trouble.isNew(`${message} ${metric}`)) this.owner.logDefect(message, metric, tag, cause)
   }
 }

@@ -5,7 +5,7 @@ import * as Cause from "effect/Cause"
 import * as Schema from "effect/Schema"
 
 /** The schema of a cause of anything. */
-export const AnyCause = Schema.Cause(Schema.Unknown, Schema.Unknown)
+export const AnyCause = /*#__PURE__*/ Schema.Cause(Schema.Unknown, Schema.Unknown)
 
 /** What a cause says, in one line. */
 export const reason = (cause: Cause.Cause<unknown>): string => {
@@ -26,14 +26,14 @@ export const reason = (cause: Cause.Cause<unknown>): string => {
  * @since 0.1.0
  */
 export class RecorderInvalidStateError
-  extends Schema.TaggedError<RecorderInvalidStateError>("mvx-metrics/Recorder/RecorderInvalidStateError")(
+  extends /*#__PURE__*/ Schema.TaggedError<RecorderInvalidStateError>("mvx-metrics/Recorder/RecorderInvalidStateError")(
     "RecorderInvalidStateError",
     {
       entityId: Schema.String,
       operation: Schema.String,
       state: Schema.String,
       expected: Schema.String,
-      cause: Schema.optionalKey(AnyCause)
+      cause: /*#__PURE__*/ Schema.optionalKey(AnyCause)
     }
   )
 {
@@ -51,7 +51,7 @@ export class RecorderInvalidStateError
  * @since 0.1.0
  */
 export class QueueOverflowError
-  extends Schema.TaggedError<QueueOverflowError>("mvx-metrics/Recorder/QueueOverflowError")(
+  extends /*#__PURE__*/ Schema.TaggedError<QueueOverflowError>("mvx-metrics/Recorder/QueueOverflowError")(
     "QueueOverflowError",
     { entityId: Schema.String, capacity: Schema.Int, pending: Schema.Int }
   )
@@ -68,7 +68,7 @@ export class QueueOverflowError
  * @since 0.1.0
  */
 export class MetricNameTakenError
-  extends Schema.TaggedError<MetricNameTakenError>("mvx-metrics/Recorder/MetricNameTakenError")(
+  extends /*#__PURE__*/ Schema.TaggedError<MetricNameTakenError>("mvx-metrics/Recorder/MetricNameTakenError")(
     "MetricNameTakenError",
     { entityId: Schema.String, name: Schema.String }
   )
@@ -90,7 +90,7 @@ export class MetricNameTakenError
  * @since 0.1.0
  */
 export class MetricNotRegisteredError
-  extends Schema.TaggedError<MetricNotRegisteredError>("mvx-metrics/Recorder/MetricNotRegisteredError")(
+  extends /*#__PURE__*/ Schema.TaggedError<MetricNotRegisteredError>("mvx-metrics/Recorder/MetricNotRegisteredError")(
     "MetricNotRegisteredError",
     { entityId: Schema.String, name: Schema.String }
   )
@@ -106,10 +106,12 @@ export class MetricNotRegisteredError
  * @category errors
  * @since 0.1.0
  */
-export class MetricViewError extends Schema.TaggedError<MetricViewError>("mvx-metrics/Recorder/MetricViewError")(
-  "MetricViewError",
-  { entityId: Schema.String, name: Schema.String, cause: AnyCause }
-) {
+export class MetricViewError
+  extends /*#__PURE__*/ Schema.TaggedError<MetricViewError>("mvx-metrics/Recorder/MetricViewError")(
+    "MetricViewError",
+    { entityId: Schema.String, name: Schema.String, cause: AnyCause }
+  )
+{
   override get message(): string {
     return `Recorder "${this.entityId}": expected the view of metric "${this.name}" to return, it threw: ${
       reason(this.cause)
@@ -124,7 +126,7 @@ export class MetricViewError extends Schema.TaggedError<MetricViewError>("mvx-me
  * @since 0.1.0
  */
 export class RecorderStartError
-  extends Schema.TaggedError<RecorderStartError>("mvx-metrics/Recorder/RecorderStartError")(
+  extends /*#__PURE__*/ Schema.TaggedError<RecorderStartError>("mvx-metrics/Recorder/RecorderStartError")(
     "RecorderStartError",
     { recorderId: Schema.String, cause: AnyCause }
   )
@@ -150,7 +152,7 @@ export interface StopReport extends Schema.Schema.Type<typeof StopReport> {}
  * @category models
  * @since 0.1.0
  */
-export const StopReport = Schema.Struct({
+export const StopReport = /*#__PURE__*/ Schema.Struct({
   folded: Schema.Int,
   discarded: Schema.Int,
   changesSkipped: Schema.Int
@@ -163,10 +165,12 @@ export const StopReport = Schema.Struct({
  * @category errors
  * @since 0.1.0
  */
-export class RecorderStopError extends Schema.TaggedError<RecorderStopError>("mvx-metrics/Recorder/RecorderStopError")(
-  "RecorderStopError",
-  { recorderId: Schema.String, cause: AnyCause }
-) {
+export class RecorderStopError
+  extends /*#__PURE__*/ Schema.TaggedError<RecorderStopError>("mvx-metrics/Recorder/RecorderStopError")(
+    "RecorderStopError",
+    { recorderId: Schema.String, cause: AnyCause }
+  )
+{
   override get message(): string {
     return `Recorder "${this.recorderId}": expected the stop to succeed, it ended with: ${reason(this.cause)}`
   }
@@ -179,10 +183,12 @@ export class RecorderStopError extends Schema.TaggedError<RecorderStopError>("mv
  * @category errors
  * @since 0.1.0
  */
-export class StopTimeoutError extends Schema.TaggedError<StopTimeoutError>("mvx-metrics/Recorder/StopTimeoutError")(
-  "StopTimeoutError",
-  { recorderId: Schema.String, report: StopReport }
-) {
+export class StopTimeoutError
+  extends /*#__PURE__*/ Schema.TaggedError<StopTimeoutError>("mvx-metrics/Recorder/StopTimeoutError")(
+    "StopTimeoutError",
+    { recorderId: Schema.String, report: StopReport }
+  )
+{
   override get message(): string {
     const { changesSkipped, discarded, folded } = this.report
     return `Recorder "${this.recorderId}": expected to stop within its stopTimeout, found work left (folded ${folded}, ` +

@@ -87,7 +87,7 @@ export class RecorderHandle extends RecorderLifecycle implements Handle {
   }
 
   get snapshots(): Effect.Effect<Record<string, Metric.MetricSnapshot>> {
-    return this.read("snapshots", () => this.core.readSnapshots())
+    return this.#read("snapshots", () => this.core.readSnapshots())
   }
 
   snapshotsUnsafe(): Record<string, Metric.MetricSnapshot> {
@@ -98,7 +98,7 @@ export class RecorderHandle extends RecorderLifecycle implements Handle {
   snapshot<M extends Metric.Any>(
     metric: M
   ): Effect.Effect<Metric.MetricSnapshot<M>, MetricNotRegisteredError | MetricViewError> {
-    return Effect.flatten(this.read("snapshot", (): ReturnType<typeof this.snapshot<M>> => {
+    return Effect.flatten(this.#read("snapshot", (): ReturnType<typeof this.snapshot<M>> => {
       const { entityId } = this
       const name = Metric.isMetric(metric) ? metric.name : describe(metric)
       const slot = this.core.table.find(name)
@@ -113,7 +113,7 @@ export class RecorderHandle extends RecorderLifecycle implements Handle {
   }
 
   get capture(): Effect.Effect<RecorderCapture> {
-    return this.read("capture", () => this.readCapture())
+    return this.#read("capture", () => this.readCapture())
   }
 
   /** The states as they are now. */
@@ -140,7 +140,7 @@ export class RecorderHandle extends RecorderLifecycle implements Handle {
   }
 
   /** Folds, in slices, what was accepted before the read, and then reads in one step. */
-  private read<A>(name: string, evaluate: () => A): Effect.Effect<A> {
+  #read<A>(name: string, evaluate: () => A): Effect.Effect<A> {
     return Effect.andThen(
       this.foldAccepted,
       Effect.withFiber((fiber) => {
@@ -152,21 +152,21 @@ export class RecorderHandle extends RecorderLifecycle implements Handle {
   }
 
   get changes(): Stream.Stream<MetricChange> {
-    return toStream<MetricChange>({
-      subscribe: () => {
+    return toStream<MetricChange>(
+      () => {
         const subscription = new Subscription<MetricChange>(this.core.capacity)
         this.core.subscribe(subscription, this.core.accepted)
-        return { subscription, first: [] }
+        return [subscription, []]
       },
-      unsubscribe: (subscription) => this.core.unsubscribe(subscription)
-    })
+      (subscription) => this.core.unsubscribe(subscription)
+    )
   }
 
   get watch(): Stream.Stream<Snapshot | MetricChange | Missed> {
     return Stream.unwrap(Effect.as(
       this.foldAccepted,
-      toStream<Snapshot | MetricChange | Missed>({
-        subscribe: () => {
+      toStream<Snapshot | MetricChange | Missed>(
+        () => {
           const { core } = this
           const { offset, sequence } = core.table
           const { entityId, recorderId } = core
@@ -176,10 +176,10 @@ export class RecorderHandle extends RecorderLifecycle implements Handle {
           )
           core.subscribe(subscription, offset)
           const snapshots = core.readSnapshots()
-          return { subscription, first: [{ _tag: "Snapshot", recorderId, entityId, snapshots, sequence, offset }] }
+          return [subscription, [{ _tag: "Snapshot", recorderId, entityId, snapshots, sequence, offset }]]
         },
-        unsubscribe: (subscription) => this.core.unsubscribe(subscription)
-      })
+        (subscription) => this.core.unsubscribe(subscription)
+      )
     ))
   }
 

@@ -30,6 +30,8 @@ const virgin: RecorderStatus = { _tag: "Virgin" }
 const running: RecorderStatus = { _tag: "Running" }
 const nobody: ReadonlyArray<never> = []
 
+type Closing = Effect.Effect<unknown, RecorderStopError | StopTimeoutError>
+
 type StopOutcome = Exit.Exit<StopReport, RecorderStopError | StopTimeoutError>
 
 /** How many statuses a reader may lag behind: a few lives of a recorder. */
@@ -46,27 +48,27 @@ const statusCapacity = 64
 export class RecorderLifecycle
   implements RecorderOwner, Pick<Handle, "entityId" | "start" | "stop" | "status" | "statusChanges">
 {
-  readonly core: RecorderCore
-  protected readonly settings: RecorderSettings
-  protected readonly clock: Clock.Clock
+  declare readonly core: RecorderCore
+  declare protected readonly settings: RecorderSettings
+  declare protected readonly clock: Clock.Clock
   protected readonly hook: ChangeHook | undefined
-  private readonly dispatcher: Dispatcher
-  private readonly context: Context.Context<never>
-  private current: RecorderStatus = virgin
+  readonly #dispatcher: Dispatcher
+  readonly #context: Context.Context<never>
+  #current: RecorderStatus = virgin
   /** What `onStarting` acquired. */
-  private resources: { readonly scope: Scope.Closeable; readonly hook: Hook } | undefined
-  private startFiber: Fiber.Fiber<unknown, unknown> | undefined
+  #resources: { readonly scope: Scope.Closeable; readonly hook: Hook } | undefined
+  #startFiber: Fiber.Fiber<void, unknown> | undefined
   /** The outcome of the start in progress, or of the last one. */
-  private started: Deferred.Deferred<void, RecorderStartError> | undefined
+  #started: Deferred.Deferred<void, RecorderStartError> | undefined
   /** The outcome of the stop in progress, or of the last one: an exit, where it is known. */
-  private stopped: Effect.Effect<StopReport, RecorderStopError | StopTimeoutError> | undefined
+  #stopped: Effect.Effect<StopReport, RecorderStopError | StopTimeoutError> | undefined
   /** Runs the hooks of a stop or a failure, and the release. */
-  private teardown: Fiber.Fiber<unknown> | undefined
+  #teardown: Fiber.Fiber<unknown> | undefined
   /** The outcome of the end for good, which is that of the stop that it took: an exit, where it is known. */
-  private closed: Effect.Effect<unknown, RecorderStopError | StopTimeoutError> | undefined
+  #closed: Closing | undefined
   /** It is going to be closed, and is not to be started any more. */
   retired = false
-  private statusSubscriptions: ReadonlyArray<Subscription<RecorderStatus>> = nobody
+  #statusSubscriptions: ReadonlyArray<Subscription<RecorderStatus>> = nobody
 
   constructor(
     id: RecorderId,
@@ -76,16 +78,16 @@ export class RecorderLifecycle
     clock: Clock.Clock
   ) {
     this.settings = settings
-    this.context = context
-    this.dispatcher = dispatcher
+    this.#context = context
+    this.#dispatcher = dispatcher
     this.clock = clock
     this.core = new RecorderCore(id, settings, dispatcher, this, clock)
     if (settings.onMetricChanged !== undefined) {
       this.hook = new ChangeHook(
         settings.capacity,
-        (change) => this.runOnMetricChanged(change),
-        (effect) => this.run(effect),
-        (change, cause) => this.hookFailed(change, cause)
+        (change) => this.#runOnMetricChanged(change),
+        (effect) => this.#run(effect),
+        (change, cause) => this.#hookFailed(change, cause)
       )
       this.core.subscribe(this.hook.backlog, 0)
     }
@@ -96,58 +98,46 @@ export class RecorderLifecycle
   }
 
   get statusUnsafe(): RecorderStatus {
-    return this.current
+    return this.#current
   }
 
   get status(): Effect.Effect<RecorderStatus> {
-    return Effect.sync(() => this.current)
+    return Effect.sync(() => this.#current)
   }
 
   get statusChanges(): Stream.Stream<RecorderStatus> {
-    return toStream({
-      subscribe: () => {
+    return toStream<RecorderStatus>(
+      () => {
         const subscription = new Subscription<RecorderStatus>(statusCapacity)
-        if (Exit.isExit(this.closed)) subscription.end()
-        else this.statusSubscriptions = [...this.statusSubscriptions, subscription]
-        return { subscription, first: [this.current] }
+        if (Exit.isExit(this.#closed)) subscription.end()
+        else this.#statusSubscriptions = [...this.#statusSubscriptions, subscription]
+        return [subscription, [this.#current]]
       },
-      unsubscribe: (subscription) => {
-        this.statusSubscriptions = this.statusSubscriptions.filter((other) => other !== subscription)
+      (subscription) => {
+        this.#statusSubscriptions = this.#statusSubscriptions.filter((other) => other !== subscription)
       }
-    })
+    )
   }
 
   get start(): Handle["start"] {
     return Effect.withFiber((fiber): Handle["start"] => {
-      switch (this.current._tag) {
-        case "Virgin":
-        case "Stopped":
-          if (this.retired || this.closed !== undefined) {
-            return Effect.fail(this.invalidState("start", "a recorder that is not closed"))
-          }
-          this.begin()
-          break
-        case "Starting":
-          break
-        default:
-          return Effect.fail(this.invalidState("start", "Virgin, Starting or Stopped"))
-      }
-      return this.started === undefined || this.isInside(fiber) ? Effect.void : Deferred.await(this.started)
+      const { _tag } = this.#current
+      if (_tag === "Virgin" || _tag === "Stopped") {
+        if (this.retired || this.#closed !== undefined) {
+          return Effect.fail(this.invalidState("start", "a recorder that is not closed"))
+        }
+        this.#begin()
+      } else if (_tag !== "Starting") return Effect.fail(this.invalidState("start", "Virgin, Starting or Stopped"))
+      return this.#started === undefined || this.isInside(fiber) ? Effect.void : Deferred.await(this.#started)
     })
   }
 
   get stop(): Handle["stop"] {
     return Effect.withFiber((fiber): Handle["stop"] => {
-      switch (this.current._tag) {
-        case "Running":
-          this.end()
-          break
-        case "Stopping":
-          break
-        default:
-          return Effect.fail(this.invalidState("stop", "Running or Stopping"))
-      }
-      return this.isInside(fiber) ? Effect.succeed(this.report) : this.stopped!
+      const { _tag } = this.#current
+      if (_tag === "Running") this.#end()
+      else if (_tag !== "Stopping") return Effect.fail(this.invalidState("stop", "Running or Stopping"))
+      return this.isInside(fiber) ? Effect.succeed(this.report) : this.#stopped!
     })
   }
 
@@ -160,38 +150,38 @@ export class RecorderLifecycle
   }
 
   /** Begins to end the recorder for good, and gives the outcome: an exit, where that is all. */
-  closeUnsafe(): Effect.Effect<unknown, RecorderStopError | StopTimeoutError> {
-    return this.closed ??= this.beginClose()
+  closeUnsafe(): Closing {
+    return this.#closed ??= this.#beginClose()
   }
 
   /** The dispatcher has ended without its owner asking for it. */
   cancel(exit: Exit.Exit<unknown>): void {
-    if (Exit.isExit(this.closed)) return
-    this.terminate({ _tag: "Cancelled", cause: Exit.isFailure(exit) ? exit.cause : Cause.interrupt() })
+    if (Exit.isExit(this.#closed)) return
+    this.#terminate({ _tag: "Cancelled", cause: Exit.isFailure(exit) ? exit.cause : Cause.interrupt() })
   }
 
   admit(): boolean {
-    if (this.current._tag === "Virgin") this.begin()
+    if (this.#current._tag === "Virgin") this.#begin()
     return this.accepts
   }
 
   fail(cause: Cause.Cause<unknown>): void {
-    this.terminate({ _tag: "Failure", cause })
+    this.#terminate({ _tag: "Failure", cause })
   }
 
   logDefect(message: string, metric: string, tag: string | undefined, cause: Cause.Cause<unknown>): void {
     const annotations = { "metrics.metric": metric, ...(tag === undefined ? {} : { "metrics.event": tag }) }
-    this.log(Effect.annotateLogs(Effect.logError(`${message}: ${metric}`, cause), annotations))
+    this.#log(Effect.annotateLogs(Effect.logError(`${message}: ${metric}`, cause), annotations))
   }
 
   protected get accepts(): boolean {
-    const { _tag } = this.current
+    const { _tag } = this.#current
     return _tag === "Running" || _tag === "Virgin" || _tag === "Starting"
   }
 
   /** There is something to wait for, or to release, before the recorder has ended. */
-  private get isHeld(): boolean {
-    return this.hook !== undefined || this.resources !== undefined || this.settings.onStopped !== undefined
+  get #isHeld(): boolean {
+    return this.hook !== undefined || this.#resources !== undefined || this.settings.onStopped !== undefined
   }
 
   get report(): StopReport {
@@ -203,183 +193,168 @@ export class RecorderLifecycle
     return new StopTimeoutError({ recorderId: this.core.recorderId, report: this.report })
   }
 
-  private begin(): void {
+  #begin(): void {
     this.core.setOpen(true)
     const { onStarting } = this.settings
     if (onStarting === undefined) {
-      this.started = undefined
-      return this.toRunning()
+      this.#started = undefined
+      return this.#toRunning()
     }
-    this.setStatus({ _tag: "Starting" })
-    this.started = Deferred.makeUnsafe()
-    const { hook, scope } = this.resources = { scope: Scope.makeUnsafe(), hook: new Hook() }
-    const start = Effect.withSpan(Scope.provide(onStarting, scope), "mvx-metrics.recorder.start", {
-      attributes: this.annotations,
-      // A trace would hold the recorder for as long as what is started in the hook.
-      captureStackTrace: false
-    })
-    const fiber = this.fork(start, this, hook)
-    this.startFiber = fiber
+    this.#setStatus({ _tag: "Starting" })
+    this.#started = Deferred.makeUnsafe()
+    const { hook, scope } = this.#resources = { scope: Scope.makeUnsafe(), hook: new Hook() }
+    const fiber = this.#startFiber = this.fork(this.#traced("start", Scope.provide(onStarting, scope)), this, hook)
     // Not a part of the fiber: whatever ends it, the start ends too.
-    fiber.addObserver((exit) => this.endStart(exit))
+    fiber.addObserver((exit) => this.#endStart(exit))
   }
 
-  private endStart(exit: Exit.Exit<void, unknown>): void {
-    if (this.current._tag !== "Starting") return
-    this.startFiber = undefined
-    if (Exit.isFailure(exit)) return this.terminate({ _tag: "Failure", cause: exit.cause })
-    this.toRunning()
-    Deferred.doneUnsafe(this.started!, Exit.void)
+  #endStart(exit: Exit.Exit<void, unknown>): void {
+    if (this.#current._tag !== "Starting") return
+    this.#startFiber = undefined
+    if (Exit.isFailure(exit)) return this.#terminate({ _tag: "Failure", cause: exit.cause })
+    this.#toRunning()
+    Deferred.doneUnsafe(this.#started!, Exit.void)
   }
 
-  private toRunning(): void {
-    this.setStatus(running)
+  #toRunning(): void {
+    this.#setStatus(running)
     this.debug("Recorder started")
     this.hook?.start()
   }
 
-  private end(): void {
-    this.setStatus({ _tag: "Stopping" })
+  #end(): void {
+    this.#setStatus({ _tag: "Stopping" })
     const { core, settings } = this
     core.setOpen(false)
-    if (core.busy || this.isHeld) {
-      const done = this.beginStop()
-      return this.tearDown(
-        { deliver: true, onStopped: true },
-        (timedOut, causes) => done(this.endStop(timedOut, causes))
+    if (core.busy || this.#isHeld) {
+      const done = this.#beginStop()
+      return this.#tearDown(
+        true,
+        settings.onStopped,
+        (timedOut, causes) => done(this.#endStop(timedOut, causes))
       )
     }
     if (core.pending === 0) {
-      this.stopped = this.endStop(false, [])
+      this.#stopped = this.#endStop(false, [])
       return
     }
-    const done = this.beginStop()
+    const done = this.#beginStop()
     const inTime = core.foldTo(core.accepted, now() + Duration.toMillis(settings.stopTimeout))
     if (!inTime) core.discardPending()
-    done(this.endStop(!inTime, []))
+    done(this.#endStop(!inTime, []))
   }
 
   /** From here until the outcome is known, those who ask for it wait. */
-  private beginStop(): (outcome: StopOutcome) => void {
+  #beginStop(): (outcome: StopOutcome) => void {
     const stopped = Deferred.makeUnsafe<StopReport, RecorderStopError | StopTimeoutError>()
-    this.stopped = Deferred.await(stopped)
+    this.#stopped = Deferred.await(stopped)
     return (outcome) => {
-      this.stopped = outcome
+      this.#stopped = outcome
       Deferred.doneUnsafe(stopped, outcome)
     }
   }
 
-  private endStop(
+  #endStop(
     timedOut: boolean,
     causes: ReadonlyArray<Cause.Cause<unknown>>
   ): StopOutcome {
-    const { current, report } = this
+    const current = this.#current
+    const { report } = this
     const { recorderId } = this.core
-    if (current._tag === "Failure" || current._tag === "Cancelled") {
-      this.logUnclean(timedOut, causes)
+    if ("cause" in current) {
+      this.#logUnclean(timedOut, causes)
       return Exit.fail(new RecorderStopError({ recorderId, cause: current.cause }))
     }
     if (!timedOut && causes.length === 0) {
-      this.setStatus({ _tag: "Stopped", report })
+      this.#setStatus({ _tag: "Stopped", report })
       this.debug("Recorder stopped")
       return Exit.succeed(report)
     }
-    const timeout = timedOut ? this.stopTimeoutError : undefined
-    const cause = causes.reduce(
-      (all, cause) => Cause.combine(all, cause),
-      timeout === undefined ? Cause.empty as Cause.Cause<unknown> : Cause.fail(timeout)
+    const timeout = this.stopTimeoutError
+    const cause = (timedOut ? [Cause.fail(timeout), ...causes] : causes).reduce((all, cause) =>
+      Cause.combine(all, cause)
     )
-    const error = timeout !== undefined && causes.length === 0 ? timeout : new RecorderStopError({ recorderId, cause })
-    this.setStatus({ _tag: "Failure", cause })
-    this.log(Effect.logError("A recorder did not stop cleanly", cause))
-    return Exit.fail(error)
+    this.#setStatus({ _tag: "Failure", cause })
+    this.logError("A recorder did not stop cleanly", cause)
+    return Exit.fail(causes.length === 0 ? timeout : new RecorderStopError({ recorderId, cause }))
   }
 
-  private terminate(status: Extract<RecorderStatus, { readonly cause: unknown }>): void {
-    const before = this.current._tag
-    if (before === "Failure" || before === "Cancelled") return
-    this.setStatus(status)
+  #terminate(status: Extract<RecorderStatus, { readonly cause: unknown }>): void {
+    if ("cause" in this.#current) return
+    const before = this.#current._tag
+    this.#setStatus(status)
     this.core.setOpen(false)
     this.core.discardPending()
-    this.stopHook()
-    this.log(Effect.logError(`Recorder ended in ${status._tag}`, status.cause))
+    this.#stopHook()
+    this.logError(`Recorder ended in ${status._tag}`, status.cause)
     // A stop in progress sees the new status, and ends with it.
-    if (before === "Stopping" || !this.isHeld) return
-    this.tearDown({ deliver: false, onStopped: before === "Running" }, (timedOut, causes) => {
-      this.logUnclean(timedOut, causes)
-      if (before === "Starting") this.failStart(status.cause)
+    if (before === "Stopping" || !this.#isHeld) return
+    this.#tearDown(false, before === "Running" ? this.settings.onStopped : undefined, (timedOut, causes) => {
+      this.#logUnclean(timedOut, causes)
+      if (before === "Starting") this.#failStart(status.cause)
     })
   }
 
   /** What goes wrong in the end of a recorder that had failed before changes its status no more. */
-  private logUnclean(timedOut: boolean, causes: ReadonlyArray<Cause.Cause<unknown>>): void {
+  #logUnclean(timedOut: boolean, causes: ReadonlyArray<Cause.Cause<unknown>>): void {
     if (!timedOut && causes.length === 0) return
-    const details = timedOut ? ["not within its stopTimeout", ...causes] : causes
-    this.log(Effect.logError("A recorder that had failed did not stop cleanly", ...details))
+    this.logError(
+      "A recorder that had failed did not stop cleanly",
+      ...(timedOut ? ["not within its stopTimeout", ...causes] : causes)
+    )
   }
 
-  private failStart(cause: Cause.Cause<unknown>): void {
+  #failStart(cause: Cause.Cause<unknown>): void {
     const error = new RecorderStartError({ recorderId: this.core.recorderId, cause })
-    Deferred.doneUnsafe(this.started!, Exit.fail(error))
+    Deferred.doneUnsafe(this.#started!, Exit.fail(error))
   }
 
-  private stopHook(): void {
+  #stopHook(): void {
     if (this.hook !== undefined) this.core.changesSkipped += this.hook.stop()
   }
 
-  private beginClose(): NonNullable<typeof this.closed> {
-    const before = this.current._tag
-    switch (before) {
-      case "Virgin":
-        this.core.setOpen(false)
-        this.setStatus({ _tag: "Stopped", report: this.report })
-        break
-      case "Starting": {
-        this.setStatus({ _tag: "Stopping" })
-        this.core.setOpen(false)
-        const done = this.beginStop()
-        this.tearDown({ deliver: false, onStopped: false }, (timedOut, causes) => {
-          this.failStart(Cause.interrupt())
-          done(this.endStop(timedOut, causes))
-        })
-        break
-      }
-      case "Running":
-        this.end()
+  #beginClose(): Closing {
+    const before = this.#current._tag
+    this.core.setOpen(false)
+    if (before === "Virgin") this.#setStatus({ _tag: "Stopped", report: this.report })
+    else if (before === "Running") this.#end()
+    else if (before === "Starting") {
+      this.#setStatus({ _tag: "Stopping" })
+      const done = this.#beginStop()
+      this.#tearDown(false, undefined, (timedOut, causes) => {
+        this.#failStart(Cause.interrupt())
+        done(this.#endStop(timedOut, causes))
+      })
     }
     const isStop = before === "Starting" || before === "Running" || before === "Stopping"
     // A reducer may close its recorder in the middle of the fold that stops it.
-    const going = this.teardown ?? (before === "Stopping" ? this.run(Effect.exit(this.stopped!)) : undefined)
-    if (going === undefined) {
-      this.endClose()
-      return isStop ? this.stopped! : Exit.void
-    }
+    const going = this.#teardown ?? (before === "Stopping" ? this.#run(Effect.exit(this.#stopped!)) : undefined)
+    if (going === undefined) return this.#endClose(isStop)
     const closed = Deferred.makeUnsafe<unknown, RecorderStopError | StopTimeoutError>()
-    going.addObserver(() => {
-      this.endClose()
-      this.closed = isStop ? this.stopped! : Exit.void
-      Deferred.doneUnsafe(closed, this.closed)
-    })
+    going.addObserver(() => Deferred.doneUnsafe(closed, this.#closed = this.#endClose(isStop)))
     return Deferred.await(closed)
   }
 
-  private endClose(): void {
+  #endClose(isStop: boolean): Closing {
     this.core.close()
-    for (const subscription of this.statusSubscriptions) subscription.end()
-    this.statusSubscriptions = nobody
+    for (const subscription of this.#statusSubscriptions) subscription.end()
+    this.#statusSubscriptions = nobody
+    return isStop ? this.#stopped! : Exit.void
   }
 
   /**
    * What comes after acceptance is closed, in a fiber: the rest of the fold, the
-   * delivery of changes to the hook, `onStopped`, the release. Each part has
-   * `stopTimeout`; one that does not keep to it is interrupted and left behind.
+   * delivery of changes to the hook where they are still due, `onStopped` where it
+   * is given, the release. Each part has `stopTimeout`; one that does not keep to
+   * it is interrupted and left behind.
    */
-  private tearDown(
-    options: { readonly deliver: boolean; readonly onStopped: boolean },
+  #tearDown(
+    deliver: boolean,
+    onStopped: RecorderSettings["onStopped"],
     done: (timedOut: boolean, causes: ReadonlyArray<Cause.Cause<unknown>>) => void
   ): void {
-    const { startFiber } = this
-    this.teardown = this.run(Effect.gen({ self: this }, function*() {
+    const startFiber = this.#startFiber
+    this.#teardown = this.#run(Effect.gen({ self: this }, function*() {
       const causes: Array<Cause.Cause<unknown>> = []
       let timedOut = false
       const part = (effect: Effect.Effect<unknown, unknown>, hook?: Hook) => {
@@ -393,36 +368,30 @@ export class RecorderLifecycle
       }
       if (startFiber !== undefined) yield* part(Fiber.interrupt(startFiber))
       if (this.core.pending > 0 || this.hook !== undefined) {
-        yield* part(Effect.andThen(this.foldAccepted, options.deliver ? this.hookDone : Effect.void))
+        yield* part(Effect.andThen(this.foldAccepted, deliver ? this.#hookDone : Effect.void))
         this.core.discardPending()
       }
       if (this.hook !== undefined) {
-        this.stopHook()
+        this.#stopHook()
         if (!timedOut) yield* part(this.hook.ended)
       }
-      const { onStopped } = this.settings
-      if (options.onStopped && onStopped !== undefined) {
-        yield* part(Effect.withSpan(Effect.scoped(onStopped), "mvx-metrics.recorder.stop", {
-          attributes: this.annotations,
-          captureStackTrace: false
-        }))
-      }
-      const { resources } = this
-      this.resources = undefined
+      if (onStopped !== undefined) yield* part(this.#traced("stop", Effect.scoped(onStopped)))
+      const resources = this.#resources
+      this.#resources = undefined
       if (resources !== undefined) yield* part(Scope.close(resources.scope, Exit.void), resources.hook)
-      this.teardown = undefined
+      this.#teardown = undefined
       done(timedOut, causes)
     }))
   }
 
-  private get hookDone(): Effect.Effect<void> {
+  get #hookDone(): Effect.Effect<void> {
     return Effect.suspend(() => this.hook?.await(this.core.table.offset) ?? Effect.void)
   }
 
   /** The exit of a fiber, or `undefined` when it does not end within `stopTimeout`. */
   within<A, E>(fiber: Fiber.Fiber<A, E>): Effect.Effect<Exit.Exit<A, E> | undefined> {
     return Effect.callback((resume) => {
-      const limit = Effect.runForkWith(this.context)(Effect.sleep(this.settings.stopTimeout))
+      const limit = Effect.runForkWith(this.#context)(Effect.sleep(this.settings.stopTimeout))
       limit.addObserver((exit) => {
         if (Exit.isSuccess(exit)) resume(Effect.undefined)
       })
@@ -433,14 +402,14 @@ export class RecorderLifecycle
     })
   }
 
-  private runOnMetricChanged(change: MetricChange): Effect.Effect<void> {
+  #runOnMetricChanged(change: MetricChange): Effect.Effect<void> {
     return Effect.suspend(() => this.settings.onMetricChanged!(change)).pipe(
       Effect.scoped,
-      Effect.catchCause((cause) => Effect.sync(() => this.hookFailed(change, cause)))
+      Effect.catchCause((cause) => Effect.sync(() => this.#hookFailed(change, cause)))
     ) as Effect.Effect<void>
   }
 
-  private hookFailed(change: MetricChange, cause: Cause.Cause<unknown>): void {
+  #hookFailed(change: MetricChange, cause: Cause.Cause<unknown>): void {
     this.core.countDefect("onMetricChanged failed", change.metric, change.event._tag, cause)
     if (this.settings.onDefect === "fail") this.fail(cause)
   }
@@ -456,13 +425,13 @@ export class RecorderLifecycle
     )
   }
 
-  private setStatus(status: RecorderStatus): void {
-    this.current = status
-    for (const subscription of this.statusSubscriptions) subscription.offer([status])
+  #setStatus(status: RecorderStatus): void {
+    this.#current = status
+    for (const subscription of this.#statusSubscriptions) subscription.offer([status])
   }
 
   protected invalidState(operation: string, expected: string): RecorderInvalidStateError {
-    const { current } = this
+    const current = this.#current
     return new RecorderInvalidStateError({
       entityId: this.entityId,
       operation,
@@ -478,16 +447,16 @@ export class RecorderLifecycle
   }
 
   /** Runs an effect in a fiber of the recorder, as one of its hooks. */
-  private run<A, E>(effect: Effect.Effect<A, E>): Fiber.Fiber<A, E> {
+  #run<A, E>(effect: Effect.Effect<A, E>): Fiber.Fiber<A, E> {
     return this.fork(effect, this)
   }
 
   /** Runs an effect in a fiber, never on the stack of the caller. It must not wait for `owner`, nor for the runtime. */
   fork<A, E>(effect: Effect.Effect<A, E>, owner: object, hook = new Hook()): Fiber.Fiber<A, E> {
     hook.recorder = owner
-    hook.dispatcher = this.dispatcher
-    const enclosing = Context.get(this.context, EnclosingHooks).filter(({ recorder }) => recorder !== undefined)
-    const context = Context.add(this.context, EnclosingHooks, enclosing.concat(hook))
+    hook.dispatcher = this.#dispatcher
+    const enclosing = Context.get(this.#context, EnclosingHooks).filter(({ recorder }) => recorder !== undefined)
+    const context = Context.add(this.#context, EnclosingHooks, enclosing.concat(hook))
     const fiber = Effect.runForkWith(context)(Effect.andThen(Effect.yieldNow, effect))
     hook.fiber = fiber
     fiber.addObserver(() => {
@@ -497,18 +466,26 @@ export class RecorderLifecycle
     return fiber
   }
 
+  #traced<E>(operation: string, hook: Effect.Effect<void, E>): Effect.Effect<void, E> {
+    return Effect.withSpan(hook, `mvx-metrics.recorder.${operation}`, {
+      attributes: this.annotations,
+      // A trace would hold the recorder for as long as what is started in the hook.
+      captureStackTrace: false
+    })
+  }
+
   /** Most programs filter Debug out, and should not pay a fiber for it. */
   debug(message: string): void {
-    const minimum = Context.get(this.context, References.MinimumLogLevel)
-    if (!LogLevel.isGreaterThan(minimum, "Debug")) this.log(Effect.logDebug(message))
+    const minimum = Context.get(this.#context, References.MinimumLogLevel)
+    if (!LogLevel.isGreaterThan(minimum, "Debug")) this.#log(Effect.logDebug(message))
   }
 
-  logError(message: string, cause: unknown): void {
-    this.log(Effect.logError(message, cause))
+  logError(...message: ReadonlyArray<unknown>): void {
+    this.#log(Effect.logError(...message))
   }
 
-  private log(effect: Effect.Effect<void>): void {
-    Effect.runForkWith(this.context)(Effect.andThen(Effect.yieldNow, this.annotate(effect)))
+  #log(effect: Effect.Effect<void>): void {
+    Effect.runForkWith(this.#context)(Effect.andThen(Effect.yieldNow, this.annotate(effect)))
   }
 
   protected annotate(effect: Effect.Effect<void>): Effect.Effect<void> {

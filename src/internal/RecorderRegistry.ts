@@ -174,7 +174,7 @@ export class RecorderRegistry {
     }
     const entityId = options.entityId === undefined ? recorderId : nonBlank("entityId", options.entityId)
     const base = new RecorderHandle({ recorderId, entityId }, settings, context, dispatcher, clock)
-    if (exportOf(options.export) === "rollup") base.core.rollup = this.parts.rollups.join(settings.labels)
+    if (exportOf(options.export) === "rollup") this.parts.rollups.join(settings.labels, base.core)
     for (const metric of options.metrics ?? []) {
       const registered = base.core.register(metric)
       if (typeof registered === "boolean") continue
@@ -253,10 +253,7 @@ export class RecorderRegistry {
 
   /** `wasThere` is whether what the recorder has counted stays. */
   private leaveRollup(core: RecorderCore, wasThere: boolean): void {
-    if (core.rollup === undefined) return
-    if (wasThere) core.retireAll()
-    else core.withdraw()
-    this.parts.rollups.leave(core.rollup)
+    if (core.rollup !== undefined) this.parts.rollups.leave(core.rollup, wasThere)
   }
 
   /** Undoes all creations in progress. */

@@ -1,5 +1,6 @@
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
 import * as Predicate from "effect/Predicate"
 import type * as Scope from "effect/Scope"
 import type { Options } from "../Recorder.ts"
@@ -37,6 +38,46 @@ const standard: RecorderSettings = {
   onMetricChanged: undefined
 }
 
+type Check<A> = (given: unknown, inherited: A) => A
+
+const hook = (option: string): Check<any> => (given) => {
+  if (isEffect(given)) return given
+  throw InvalidOptionError.of(option, given, "an Effect")
+}
+
+/** What may be given for an option, and what the recorder makes of it. */
+const checks: { readonly [Option in Exclude<keyof RecorderSettings, "namespace">]: Check<RecorderSettings[Option]> } = {
+  onStarting: hook("onStarting"),
+  onStopped: hook("onStopped"),
+  onMetricChanged: (given) => {
+    if (typeof given === "function") return given as RecorderSettings["onMetricChanged"]
+    throw InvalidOptionError.of("onMetricChanged", given, "a function from a change to an Effect")
+  },
+  labels: (given, inherited) => {
+    if (!Predicate.isObject(given) || Array.isArray(given) || !Object.values(given).every(Predicate.isString)) {
+      throw InvalidOptionError.of("labels", given, "a record of strings")
+    }
+    if (Object.hasOwn(given, "__proto__")) {
+      throw InvalidOptionError.of("labels", "__proto__", `names other than "__proto__"`)
+    }
+    return Object.freeze({ ...inherited, ...given as Record<string, string> })
+  },
+  capacity: (given) => {
+    if (Number.isSafeInteger(given) && (given as number) > 0) return given as number
+    throw InvalidOptionError.of("capacity", given, "a positive integer")
+  },
+  overflow: (given, inherited) => oneOf("overflow", given, ["fold", "drop", "fail"], inherited),
+  onDefect: (given, inherited) => oneOf("onDefect", given, ["isolate", "fail"], inherited),
+  linger: (given) => {
+    const linger = Duration.toMillis(durationOf("linger", given))
+    if (linger > longestTimer) throw InvalidOptionError.of("linger", given, `at most ${longestTimer} ms`)
+    return linger
+  },
+  stopTimeout: (given) => durationOf("stopTimeout", given)
+}
+
+const overrides = Object.keys(checks) as ReadonlyArray<keyof typeof checks>
+
 /** Checks the options of a recorder; throws an `InvalidOptionError` for the first that is wrong. */
 export const settingsOf = (
   options: Omit<Options<any>, "entityId">,
@@ -46,55 +87,16 @@ export const settingsOf = (
   if (options.metrics !== undefined && !Array.isArray(options.metrics)) {
     throw InvalidOptionError.of("metrics", options.metrics, "an array of metrics")
   }
-  if (!overrides.some((option) => options[option] !== undefined)) return defaults
-  const { onMetricChanged, onStarting, onStopped } = options as Options<Scope.Scope>
-  if (onStarting !== undefined && !isEffect(onStarting)) {
-    throw InvalidOptionError.of("onStarting", onStarting, "an Effect")
-  }
-  if (onStopped !== undefined && !isEffect(onStopped)) {
-    throw InvalidOptionError.of("onStopped", onStopped, "an Effect")
-  }
-  if (onMetricChanged !== undefined && typeof onMetricChanged !== "function") {
-    throw InvalidOptionError.of("onMetricChanged", onMetricChanged, "a function from a change to an Effect")
-  }
-  return {
-    namespace: defaults.namespace,
-    labels: labelsOf(options.labels, defaults.labels),
-    capacity: capacityOf(options.capacity, defaults.capacity),
-    overflow: oneOf("overflow", options.overflow, ["fold", "drop", "fail"], defaults.overflow),
-    onDefect: oneOf("onDefect", options.onDefect, ["isolate", "fail"], defaults.onDefect),
-    linger: lingerOf(options.linger, defaults.linger),
-    stopTimeout: options.stopTimeout === undefined
-      ? defaults.stopTimeout
-      : durationOf("stopTimeout", options.stopTimeout),
-    onStarting,
-    onStopped,
-    onMetricChanged
-  }
+  const given = overrides.filter((option) => options[option] !== undefined)
+  if (given.length === 0) return defaults
+  const check = (option: keyof typeof checks) => (checks[option] as Check<any>)(options[option], defaults[option])
+  return { ...defaults, ...Object.fromEntries(given.map((option) => [option, check(option)])) }
 }
-
-const overrides = [
-  "labels",
-  "capacity",
-  "overflow",
-  "onDefect",
-  "linger",
-  "stopTimeout",
-  "onStarting",
-  "onStopped",
-  "onMetricChanged"
-] as const satisfies ReadonlyArray<keyof Options>
 
 /** Checks a name, and takes white space off it. */
 export const nonBlank = (option: string, given: unknown): string => {
   if (typeof given === "string" && given.trim() !== "") return given.trim()
   throw InvalidOptionError.of(option, given, "a non-blank string")
-}
-
-const capacityOf = (given: unknown, otherwise: number): number => {
-  if (given === undefined) return otherwise
-  if (Number.isSafeInteger(given) && (given as number) > 0) return given as number
-  throw InvalidOptionError.of("capacity", given, "a positive integer")
 }
 
 /** Checks that an option is one of some values. */
@@ -112,38 +114,10 @@ export const oneOf = <A extends string>(
 /** Checks how a recorder of a runtime is exported. */
 export const exportOf = (given: unknown): "own" | "rollup" => oneOf("export", given, ["own", "rollup"], "own")
 
-const lingerOf = (given: unknown, otherwise: number): number => {
-  if (given === undefined) return otherwise
-  const linger = Duration.toMillis(durationOf("linger", given))
-  if (linger > longestTimer) throw InvalidOptionError.of("linger", given, `at most ${longestTimer} ms`)
-  return linger
-}
-
 /** Checks a duration. */
 export const durationOf = (option: string, given: unknown): Duration.Duration => {
-  let duration: Duration.Duration | undefined
-  try {
-    duration = Duration.fromInputUnsafe(given as Duration.Input)
-  } catch {
-    duration = undefined
-  }
+  const duration = Duration.fromInput(given as Duration.Input)
   // Effect reads NaN as zero.
-  if (duration === undefined || Number.isNaN(given) || Duration.isNegative(duration)) {
-    throw InvalidOptionError.of(option, given, `a duration of zero or more, such as "5 millis"`)
-  }
-  return duration
-}
-
-const labelsOf = (
-  given: unknown,
-  inherited: Readonly<Record<string, string>>
-): Readonly<Record<string, string>> => {
-  if (given === undefined) return inherited
-  if (!Predicate.isObject(given) || Array.isArray(given) || !Object.values(given).every(Predicate.isString)) {
-    throw InvalidOptionError.of("labels", given, "a record of strings")
-  }
-  if (Object.hasOwn(given, "__proto__")) {
-    throw InvalidOptionError.of("labels", "__proto__", `names other than "__proto__"`)
-  }
-  return Object.freeze({ ...inherited, ...given as Record<string, string> })
+  if (Option.isSome(duration) && !Number.isNaN(given) && !Duration.isNegative(duration.value)) return duration.value
+  throw InvalidOptionError.of(option, given, `a duration of zero or more, such as "5 millis"`)
 }

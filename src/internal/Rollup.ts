@@ -1,12 +1,13 @@
+import * as Cause from "effect/Cause"
 import type * as Clock from "effect/Clock"
 import * as Metric from "../Metric.ts"
 import type { RecorderCapture } from "../Recorder.ts"
 import { newOwner, nobody, type Owner } from "./dimension/Kind.ts"
 import { atLeast, seriesIn, skeletonOf } from "./dimension/Node.ts"
 import { defaultLimit, overflowLabels } from "./dimension/Series.ts"
-import { nextEpoch, type Slot } from "./MetricTable.ts"
 import type { RecorderCore } from "./RecorderCore.ts"
 import type { RegisteredRecorder } from "./RegisteredRecorder.ts"
+import { nextEpoch, type Slot } from "./Slot.ts"
 
 type Labels = Readonly<Record<string, string>>
 
@@ -134,6 +135,44 @@ export class Rollup {
   }
 }
 
+const mergeFailed = (core: RecorderCore, metric: Metric.Any, defect: unknown): void =>
+  core.countDefect("The states of a metric could not be merged", metric.name, undefined, Cause.die(defect))
+
+/** A recorder as a part of a rollup. */
+export class RollupMember {
+  readonly rollup: Rollup
+  private readonly core: RecorderCore
+  /** What it counted is in the rollup already, or never will be. */
+  private hasLeft = false
+
+  constructor(rollup: Rollup, core: RecorderCore) {
+    this.rollup = rollup
+    this.core = core
+  }
+
+  /** The recorder, or a metric of it, is gone: what it counted stays. */
+  retire(slot: Slot): void {
+    if (this.hasLeft) return
+    try {
+      this.rollup.retire(slot)
+    } catch (defect) {
+      mergeFailed(this.core, slot.metric, defect)
+    }
+  }
+
+  /** The recorder is no more. `wasThere` is whether what it has counted stays. */
+  leave(wasThere: boolean): void {
+    const { offset, slots } = this.core.table
+    if (wasThere) {
+      for (const slot of slots) this.retire(slot)
+      this.rollup.retireOffset(offset)
+    } else {
+      this.rollup.withdraw(slots.map(({ metric }) => metric))
+    }
+    this.hasLeft = true
+  }
+}
+
 /** The sum over a rollup, while it is being made. */
 class RollupSum {
   private readonly owner = newOwner()
@@ -158,7 +197,7 @@ class RollupSum {
       try {
         this.states[place] = mergeInto(metric, this.states[place], slot.share(), this.owner)
       } catch (defect) {
-        core.mergeFailed(metric.name, defect)
+        mergeFailed(core, metric, defect)
       }
     }
   }
@@ -190,7 +229,7 @@ export class RollupRead {
 
   /** Adds one of the recorders, the one at this place. */
   add(core: RecorderCore, place: number): void {
-    this.sums.get(core.rollup!)!.add(core, this.slots[place]!)
+    this.sums.get(core.rollup!.rollup)!.add(core, this.slots[place]!)
   }
 
   /** What the rollups amount to; those without a metric are left out. */
@@ -222,15 +261,20 @@ export class Rollups {
     this.onOverflow = onOverflow
   }
 
-  /** The rollup of a recorder with these labels. */
-  join(labels: Labels): Rollup {
+  /** A recorder with these labels becomes a part of their rollup. */
+  join(labels: Labels, core: RecorderCore): void {
     const rollup = this.of(labels)
     rollup.members++
-    return rollup
+    core.rollup = new RollupMember(rollup, core)
   }
 
-  /** A recorder is gone. Of a rollup without others, and without values, nothing is left. */
-  leave(rollup: Rollup): void {
+  /**
+   * A recorder is gone. `wasThere` is whether what it has counted stays. Of a
+   * rollup without others, and without values, nothing is left.
+   */
+  leave(member: RollupMember, wasThere: boolean): void {
+    const { rollup } = member
+    member.leave(wasThere)
     rollup.members--
     if (rollup.members > 0 || !rollup.isEmpty) return
     if (rollup === this.overflow) this.overflow = undefined

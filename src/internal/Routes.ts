@@ -1,5 +1,5 @@
 import type * as Metric from "../Metric.ts"
-import { generateJointFold, type JointFold } from "./dimension/generateFold.ts"
+import type { JointFold } from "./dimension/Fold.ts"
 
 /** What the metrics of a list are offered. Recorders with the same metrics share it. */
 export interface Routes {
@@ -14,11 +14,11 @@ export interface Routes {
 /** A list of metrics, found again by its metrics, which it does not hold. */
 class MetricList {
   routes: Routes | undefined
-  private readonly longer = new WeakMap<Metric.Any, MetricList>()
+  readonly #longer = new WeakMap<Metric.Any, MetricList>()
 
   and(metric: Metric.Any): MetricList {
-    let list = this.longer.get(metric)
-    if (list === undefined) this.longer.set(metric, list = new MetricList())
+    let list = this.#longer.get(metric)
+    if (list === undefined) this.#longer.set(metric, list = new MetricList())
     return list
   }
 }
@@ -45,7 +45,8 @@ const route = (metrics: ReadonlyArray<Metric.Any>): Routes => {
     lists,
     joint: (list) => {
       if (!joints.has(list)) {
-        joints.set(list, generateJointFold(lists[list]!.map((place) => metrics[place]!.measures?.fold)))
+        const all = lists[list]!.map((place) => metrics[place]!.measures)
+        joints.set(list, all[0]?.joint(all))
       }
       return joints.get(list)
     }

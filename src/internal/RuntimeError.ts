@@ -11,12 +11,12 @@ import { AnyCause, reason } from "./RecorderError.ts"
  * @category errors
  * @since 0.1.0
  */
-export class RecorderAlreadyExistsError
-  extends Schema.TaggedError<RecorderAlreadyExistsError>("mvx-metrics/Runtime/RecorderAlreadyExistsError")(
-    "RecorderAlreadyExistsError",
-    { recorderId: Schema.String }
-  )
-{
+export class RecorderAlreadyExistsError extends /*#__PURE__*/ Schema.TaggedError<RecorderAlreadyExistsError>(
+  "mvx-metrics/Runtime/RecorderAlreadyExistsError"
+)(
+  "RecorderAlreadyExistsError",
+  { recorderId: Schema.String }
+) {
   override get message(): string {
     return `Expected a free recorder id, found "${this.recorderId}" in use`
   }
@@ -30,7 +30,7 @@ export class RecorderAlreadyExistsError
  * @since 0.1.0
  */
 export class RecorderNotFoundError
-  extends Schema.TaggedError<RecorderNotFoundError>("mvx-metrics/Runtime/RecorderNotFoundError")(
+  extends /*#__PURE__*/ Schema.TaggedError<RecorderNotFoundError>("mvx-metrics/Runtime/RecorderNotFoundError")(
     "RecorderNotFoundError",
     { recorderId: Schema.String }
   )
@@ -53,7 +53,7 @@ export class RecorderNotFoundError
  * @since 0.1.0
  */
 export class InvalidRecorderIdError
-  extends Schema.TaggedError<InvalidRecorderIdError>("mvx-metrics/Runtime/InvalidRecorderIdError")(
+  extends /*#__PURE__*/ Schema.TaggedError<InvalidRecorderIdError>("mvx-metrics/Runtime/InvalidRecorderIdError")(
     "InvalidRecorderIdError",
     { recorderId: Schema.String }
   )
@@ -76,13 +76,13 @@ export class InvalidRecorderIdError
  * @since 0.1.0
  */
 export class RuntimeInvalidStateError
-  extends Schema.TaggedError<RuntimeInvalidStateError>("mvx-metrics/Runtime/RuntimeInvalidStateError")(
+  extends /*#__PURE__*/ Schema.TaggedError<RuntimeInvalidStateError>("mvx-metrics/Runtime/RuntimeInvalidStateError")(
     "RuntimeInvalidStateError",
     {
       operation: Schema.String,
       state: Schema.String,
       expected: Schema.String,
-      cause: Schema.optionalKey(AnyCause)
+      cause: /*#__PURE__*/ Schema.optionalKey(AnyCause)
     }
   )
 {
@@ -106,7 +106,7 @@ export interface RecorderFailure extends Schema.Schema.Type<typeof RecorderFailu
  * @category models
  * @since 0.1.0
  */
-export const RecorderFailure = Schema.Struct({ recorderId: Schema.String, cause: AnyCause })
+export const RecorderFailure = /*#__PURE__*/ Schema.Struct({ recorderId: Schema.String, cause: AnyCause })
 
 /**
  * Some recorders did not stop as they should when the runtime was shut down. All
@@ -115,9 +115,9 @@ export const RecorderFailure = Schema.Struct({ recorderId: Schema.String, cause:
  * @category errors
  * @since 0.1.0
  */
-export class RuntimeShutdownError extends Schema.TaggedError<RuntimeShutdownError>(
+export class RuntimeShutdownError extends /*#__PURE__*/ Schema.TaggedError<RuntimeShutdownError>(
   "mvx-metrics/Runtime/RuntimeShutdownError"
-)("RuntimeShutdownError", { failures: Schema.Array(RecorderFailure) }) {
+)("RuntimeShutdownError", { failures: /*#__PURE__*/ Schema.Array(RecorderFailure) }) {
   override get message(): string {
     const { length } = this.failures
     const shown = this.failures.slice(0, 10).map(({ cause, recorderId }) => `"${recorderId}" (${reason(cause)})`)

@@ -11,6 +11,14 @@ export const tally = (counts: Map<string, number>, key: string, by: number = 1):
   counts.set(at, (counts.get(at) ?? 0) + by)
 }
 
+/** What metrics of dimensions have left out. */
+export interface Uncounted {
+  /** Values that could not be measured, by metric. */
+  readonly skipped: Map<string, number>
+  /** Events beyond the limit of a label, by metric and dimension. */
+  readonly overLimit: Map<string, number>
+}
+
 /** What one recorder did, or several. */
 export interface Totals {
   readonly accepted: number

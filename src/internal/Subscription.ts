@@ -12,84 +12,84 @@ import { immediate } from "./host.ts"
  */
 export class Subscription<A> {
   /** Items let go since the reader last took all. */
-  private missed = 0
-  private items: Array<A | undefined> = []
-  private head = 0
-  private ended = false
-  private waking = false
-  private reader: (() => void) | undefined
-  private readonly capacity: number
-  private readonly mark: ((missed: number) => A) | undefined
+  #missed = 0
+  #items: Array<A | undefined> = []
+  #head = 0
+  #ended = false
+  #waking = false
+  #reader: (() => void) | undefined
+  readonly #capacity: number
+  readonly #mark: ((missed: number) => A) | undefined
 
   /** With `mark`, a batch that follows a gap begins with what `mark` makes of the number of items missed. */
   constructor(capacity: number, mark?: (missed: number) => A) {
-    this.capacity = capacity
-    this.mark = mark
+    this.#capacity = capacity
+    this.#mark = mark
   }
 
   get size(): number {
-    return this.items.length - this.head
+    return this.#items.length - this.#head
   }
 
   get pastHalf(): boolean {
-    return this.size * 2 > this.capacity
+    return this.size * 2 > this.#capacity
   }
 
   /** Puts a batch in and returns how many of the oldest items had to go for it. */
   offer(batch: ReadonlyArray<A>): number {
-    if (this.ended) return 0
+    if (this.#ended) return 0
     if (this.size === 0) {
-      this.items = batch.slice()
-      this.head = 0
+      this.#items = batch.slice()
+      this.#head = 0
     } else {
-      for (const item of batch) this.items.push(item)
+      for (const item of batch) this.#items.push(item)
     }
-    const excess = Math.max(0, this.size - this.capacity)
-    this.missed += excess
-    this.advance(excess)
-    this.wake()
+    const excess = Math.max(0, this.size - this.#capacity)
+    this.#missed += excess
+    this.#advance(excess)
+    this.#wake()
     return excess
   }
 
   /** Lets all items go and returns how many they were. */
   skipAll(): number {
     const { size } = this
-    this.missed += size
-    this.advance(size)
+    this.#missed += size
+    this.#advance(size)
     return size
   }
 
   /** The oldest item. */
   peek(): A | undefined {
-    return this.items[this.head]
+    return this.#items[this.#head]
   }
 
   /** Takes the oldest item. */
   take(): A | undefined {
-    const item = this.items[this.head]
-    if (item !== undefined) this.advance(1)
+    const item = this.#items[this.#head]
+    if (item !== undefined) this.#advance(1)
     return item
   }
 
   /** Takes all items. */
   takeAll(): Array<A> {
-    const items = (this.head === 0 ? this.items : this.items.slice(this.head)) as Array<A>
-    if (this.missed > 0 && this.mark !== undefined) items.unshift(this.mark(this.missed))
-    this.items = []
-    this.head = 0
-    this.missed = 0
+    const items = (this.#head === 0 ? this.#items : this.#items.slice(this.#head)) as Array<A>
+    if (this.#missed > 0 && this.#mark !== undefined) items.unshift(this.#mark(this.#missed))
+    this.#items = []
+    this.#head = 0
+    this.#missed = 0
     return items
   }
 
   /** No more items will come, and none are left. */
   get done(): boolean {
-    return this.ended && this.size === 0
+    return this.#ended && this.size === 0
   }
 
   /** No more items will come; those that are here can still be taken. */
   end(): void {
-    this.ended = true
-    this.wake()
+    this.#ended = true
+    this.#wake()
   }
 
   /**
@@ -98,54 +98,59 @@ export class Subscription<A> {
    * itself running a subscriber.
    */
   onReady(reader: (() => void) | undefined): void {
-    this.reader = reader
-    if (reader !== undefined && (this.size > 0 || this.ended)) this.wake()
+    this.#reader = reader
+    if (reader !== undefined && (this.size > 0 || this.#ended)) this.#wake()
   }
 
   /** Waits for items and takes them; fails with `Cause.Done` after the last. */
-  readonly pull: Pull.Pull<NonEmptyReadonlyArray<A>> = Effect.suspend(() => {
-    if (this.size > 0) return Effect.succeed(this.takeAll() as unknown as NonEmptyReadonlyArray<A>)
-    if (this.done) return Cause.done()
-    return Effect.andThen(this.ready, this.pull)
-  })
+  get pull(): Pull.Pull<NonEmptyReadonlyArray<A>> {
+    const pull: Pull.Pull<NonEmptyReadonlyArray<A>> = Effect.suspend(() => {
+      if (this.size > 0) return Effect.succeed(this.takeAll() as unknown as NonEmptyReadonlyArray<A>)
+      if (this.done) return Cause.done()
+      return Effect.andThen(this.#ready, pull)
+    })
+    return pull
+  }
 
-  private readonly ready = Effect.callback<void>((resume) => {
-    this.onReady(() => resume(Effect.void))
-    return Effect.sync(() => this.onReady(undefined))
-  })
+  get #ready(): Effect.Effect<void> {
+    return Effect.callback((resume) => {
+      this.onReady(() => resume(Effect.void))
+      return Effect.sync(() => this.onReady(undefined))
+    })
+  }
 
   /** Items that are passed are let go at once, their places when enough of them have gathered. */
-  private advance(count: number): void {
-    for (let index = this.head; index < this.head + count; index++) this.items[index] = undefined
-    this.head += count
-    if (this.head === this.items.length || this.head > this.capacity) {
-      this.items = this.items.slice(this.head)
-      this.head = 0
+  #advance(count: number): void {
+    for (let index = this.#head; index < this.#head + count; index++) this.#items[index] = undefined
+    this.#head += count
+    if (this.#head === this.#items.length || this.#head > this.#capacity) {
+      this.#items = this.#items.slice(this.#head)
+      this.#head = 0
     }
   }
 
-  private wake(): void {
-    if (this.waking || this.reader === undefined) return
-    this.waking = true
+  #wake(): void {
+    if (this.#waking || this.#reader === undefined) return
+    this.#waking = true
     immediate(() => {
-      this.waking = false
-      const { reader } = this
-      this.reader = undefined
+      this.#waking = false
+      const reader = this.#reader
+      this.#reader = undefined
       reader?.()
     })
   }
 }
 
 /** A stream of what was there first, and then of what the subscription receives. */
-export const toStream = <A, S extends Subscription<A> = Subscription<A>>(options: {
-  readonly subscribe: () => { readonly subscription: S; readonly first: ReadonlyArray<A> }
-  readonly unsubscribe: (subscription: S) => void
-}): Stream.Stream<A> =>
+export const toStream = <A, S extends Subscription<A> = Subscription<A>>(
+  subscribe: () => readonly [subscription: S, first: ReadonlyArray<A>],
+  unsubscribe: (subscription: S) => void
+): Stream.Stream<A> =>
   Stream.unwrap(Effect.map(
     Effect.acquireRelease(
-      Effect.sync(options.subscribe),
-      ({ subscription }) => Effect.sync(() => options.unsubscribe(subscription))
+      Effect.sync(subscribe),
+      ([subscription]) => Effect.sync(() => unsubscribe(subscription))
     ),
-    ({ first, subscription }) =>
+    ([subscription, first]) =>
       Stream.concat(Stream.fromIterable(first), Stream.fromPull(Effect.succeed(subscription.pull)))
   ))

@@ -1,7 +1,7 @@
 /** The checks of a metric's definition. They throw an `InvalidMetricError`. */
 import * as Predicate from "effect/Predicate"
 import type { Meta } from "./EventMeta.ts"
-import { faultOf, type Instruments } from "./Instrument.ts"
+import { faultOf, type Instruments, isRecord } from "./Instrument.ts"
 import { InvalidOptionError } from "./InvalidOptionError.ts"
 import { InvalidMetricError } from "./MetricError.ts"
 import { tagOf } from "./tagOf.ts"
@@ -36,8 +36,6 @@ export const tagsOf = (name: string, events: unknown): ReadonlyArray<string> => 
   return Object.freeze(Array.from(new Set(tags)))
 }
 
-export const isPlainRecord = (u: unknown): u is Record<string, unknown> => Predicate.isObject(u) && !Array.isArray(u)
-
 /** The dimensions of a fresh metric, or `undefined` where the view throws on the initial state. */
 export const shapeOf = (
   name: string,
@@ -50,8 +48,8 @@ export const shapeOf = (
   } catch {
     return undefined
   }
-  if (!isPlainRecord(shape)) throw InvalidMetricError.of(name, shape, "`dimensions` to show a record")
-  checkPaths<unknown>(name, shape, (shown) => isPlainRecord(shown) ? shown : undefined)
+  if (!isRecord(shape)) throw InvalidMetricError.of(name, shape, "`dimensions` to show a record")
+  checkPaths<unknown>(name, shape, (shown) => isRecord(shown) ? shown : undefined)
   return shape
 }
 
@@ -61,7 +59,7 @@ export const checkInstruments = (
   shape: Record<string, unknown> | undefined
 ): Instruments => {
   if (instruments === undefined) return Object.freeze({})
-  if (!isPlainRecord(instruments)) throw InvalidMetricError.of(name, instruments, "`instruments` to be a record")
+  if (!isRecord(instruments)) throw InvalidMetricError.of(name, instruments, "`instruments` to be a record")
   const entries = Object.entries(instruments).filter(([, instrument]) => instrument !== undefined)
   for (const [dimension, instrument] of entries) {
     if (shape !== undefined && !Object.hasOwn(shape, dimension)) {

@@ -2,6 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Arbitrary, Cause, Chunk, Data, DateTime, Effect, Exit, HashMap, Option, Schema, SchemaGetter } from "effect"
 import { Event, Metric } from "mvx-metrics"
 import { newOwner } from "../../src/internal/dimension/Kind.ts"
+import { Measures } from "../../src/internal/dimension/Measures.ts"
 import { isAlike, isSame } from "../../src/testing/internal/Likeness.ts"
 import * as Laws from "../../src/testing/Laws.ts"
 
@@ -227,7 +228,7 @@ describe("a batch", () => {
       write: (state, _, registers) => measures.fold.write(state, owner, registers)
     }
     return broken(
-      withMeasures(metric, { ...measures, fold }),
+      withMeasures(metric, measures.with(fold)),
       "a batch folds as its events do",
       [zero, zero, zero],
       { events: [Hit] }
@@ -280,7 +281,7 @@ describe("labels", () => {
       const of = (limit: number) =>
         Metric.fromDimensions("cache.hits", [Hit], (d) => ({ by_n: d.by("n", (e) => e.n, d.count(), { limit }) }))
       const one = of(1)
-      const metric = withMeasures(one, { ...one.measures!, root: of(2).measures!.root })
+      const metric = withMeasures(one, new Measures(of(2).measures!.root, one.measures!.fold))
       const error = yield* brokenOf(metric, { events: [Hit] })
       assert.strictEqual(error.law, "labels are exact")
       assert.lengthOf(error.events, 2)

@@ -3,7 +3,7 @@ import type { Meta } from "../EventMeta.ts"
 import type { FieldsState } from "./Fields.ts"
 import { generateFold } from "./generateFold.ts"
 import { interpretFold } from "./interpretFold.ts"
-import { nobody, type Owner } from "./Kind.ts"
+import { newOwner, nobody, type Owner } from "./Kind.ts"
 import type { Struct } from "./Node.ts"
 
 /**
@@ -27,6 +27,30 @@ export interface Fold<in out Registers = any> {
   readonly read: (event: any, meta: Meta, registers: Registers) => boolean
   readonly write: (state: FieldsState, owner: Owner, registers: Registers) => FieldsState
 }
+
+/** Where a joint fold finds a state, and leaves the next one. */
+export interface Place {
+  state: unknown
+  /** Who may change the state in place: `nobody`, where it was shared. */
+  owner: Owner
+}
+
+/** Who may change the state of a place from now on. */
+export const takeOver = (place: Place): Owner => place.owner === nobody ? place.owner = newOwner() : place.owner
+
+/**
+ * Folds an event into several states, in place: all of the user's code runs
+ * before anything is changed. Returns the places that counted it, as bits, or
+ * `failedForGood` where `failed` said not to go on without the metric that threw.
+ */
+export type JointFold<P extends Place> = (
+  places: ReadonlyArray<P>,
+  event: any,
+  meta: Meta,
+  failed: (place: P, event: any, defect: unknown) => boolean
+) => number
+
+export const failedForGood = -1
 
 /** Who folds, as far as states are concerned. */
 export interface Folding {

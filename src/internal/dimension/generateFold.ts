@@ -1,8 +1,6 @@
-import type { Meta } from "../EventMeta.ts"
 import { count } from "./Count.ts"
 import { fieldsClass } from "./Fields.ts"
-import type { Fold } from "./Fold.ts"
-import type { Owner } from "./Kind.ts"
+import { failedForGood, type Fold, type JointFold, takeOver } from "./Fold.ts"
 import { type Labelled, labelOf, type Leaf, type Node, type Struct } from "./Node.ts"
 import { mask } from "./Vector.ts"
 
@@ -55,27 +53,6 @@ const isCountedBy = (plan: Plan, source: Source): string => `${counts(plan)}||${
 /** Which dimensions a generated fold is of. */
 const generated = new WeakMap<Fold, Struct>()
 
-/** Where a joint fold finds a state, and leaves the next one. */
-export interface Place {
-  state: unknown
-  /** Who may change the state in place, from now on. */
-  readonly own: () => Owner
-}
-
-/**
- * Folds an event into several states, in place: all of the user's code runs
- * before anything is changed. Returns the places that counted it, as bits, or
- * `failedForGood` where `failed` said not to go on without the metric that threw.
- */
-export type JointFold<P extends Place> = (
-  places: ReadonlyArray<P>,
-  event: any,
-  meta: Meta,
-  failed: (place: P, event: any, defect: unknown) => boolean
-) => number
-
-export const failedForGood = -1
-
 /** So many places have a bit of a small integer. */
 const mostPlaces = 30
 
@@ -88,6 +65,7 @@ export const generateJointFold = (folds: ReadonlyArray<Fold | undefined>): Joint
   const roots = folds.map((fold) => fold === undefined ? undefined : generated.get(fold))
   if (roots.length < 2 || roots.length > mostPlaces || roots.includes(undefined)) return undefined
   const source = new Source()
+  const own = source.constant("own", takeOver)
   const reads: Array<string> = []
   const written = writing(source, () =>
     roots.map((root, at) => {
@@ -103,7 +81,7 @@ counts${at}=${isCountedBy(plan, source)}
 if(!failed(places[${at}],event,defect))return ${failedForGood}
 }`)
       return `if(counts${at}){
-const place=places[${at}],owner=place.own()
+const place=places[${at}],owner=${own}(place)
 let state=place.state
 ${writeRoot(plan, "", source)}
 place.state=state
