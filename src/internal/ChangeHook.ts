@@ -6,27 +6,6 @@ import type { MetricChange } from "../Recorder.ts"
 import { immediate } from "./host.ts"
 import { Subscription } from "./Subscription.ts"
 
-/** Tells when it had to let changes go: somebody may wait for them. */
-class Backlog extends Subscription<MetricChange> {
-  readonly #onSkipped: () => void
-
-  constructor(capacity: number, onSkipped: () => void) {
-    super(capacity)
-    this.#onSkipped = onSkipped
-  }
-
-  override offer(batch: ReadonlyArray<MetricChange>): number {
-    const skipped = super.offer(batch)
-    if (skipped > 0) this.#onSkipped()
-    return skipped
-  }
-}
-
-interface Waiter {
-  readonly offset: number
-  readonly resume: () => void
-}
-
 /**
  * Runs `onMetricChanged` for one change after the other, from a backlog that
  * slides. It holds a fiber only while there is something to run.
@@ -38,7 +17,8 @@ export class ChangeHook {
   readonly #onInterrupted: (change: MetricChange, cause: Cause.Cause<never>) => void
   #fiber: Fiber.Fiber<void> | undefined
   #current: MetricChange | undefined
-  #waiters: Array<Waiter> = []
+  /** Those who wait, and up to which offset. */
+  readonly #waiters = new Map<() => void, number>()
   #open = false
 
   /** `run` must not fail; `onInterrupted` hears of a run that somebody else has interrupted. */
@@ -48,7 +28,8 @@ export class ChangeHook {
     fork: (effect: Effect.Effect<void>) => Fiber.Fiber<void>,
     onInterrupted: (change: MetricChange, cause: Cause.Cause<never>) => void
   ) {
-    this.backlog = new Backlog(capacity, () => this.#notify())
+    // Somebody may wait for what is skipped.
+    this.backlog = new Subscription(capacity, undefined, () => this.#notify())
     this.#run = run
     this.#fork = fork
     this.#onInterrupted = onInterrupted
@@ -70,7 +51,7 @@ export class ChangeHook {
     this.#open = false
     this.backlog.onReady(undefined)
     this.#fiber?.interruptUnsafe()
-    const left = this.backlog.skipAll()
+    const left = this.backlog.takeAll().length
     this.#notify()
     return left
   }
@@ -80,11 +61,9 @@ export class ChangeHook {
     return Effect.suspend(() => {
       if (offset < this.#first) return Effect.void
       return Effect.callback<void>((resume) => {
-        const waiter = { offset, resume: () => resume(Effect.void) }
-        this.#waiters.push(waiter)
-        return Effect.sync(() => {
-          this.#waiters = this.#waiters.filter((other) => other !== waiter)
-        })
+        const waiter = () => resume(Effect.void)
+        this.#waiters.set(waiter, offset)
+        return Effect.sync(() => this.#waiters.delete(waiter))
       })
     })
   }
@@ -116,10 +95,11 @@ export class ChangeHook {
 
   #notify(): void {
     const first = this.#first
-    const due = this.#waiters.filter((waiter) => waiter.offset < first)
-    if (due.length === 0) return
-    this.#waiters = this.#waiters.filter((waiter) => waiter.offset >= first)
-    // Later: whoever waits must not go on in the middle of the pump, or of a fold.
-    for (const waiter of due) immediate(waiter.resume)
+    for (const [waiter, offset] of this.#waiters) {
+      if (offset >= first) continue
+      this.#waiters.delete(waiter)
+      // Later: whoever waits must not go on in the middle of the pump, or of a fold.
+      immediate(waiter)
+    }
   }
 }

@@ -10,10 +10,8 @@ import type * as Fiber from "effect/Fiber"
  * in a hook is released as a part of that same hook, which then runs again.
  */
 export class Hook {
-  recorder: object | undefined
-  dispatcher: object | undefined
-  /** The one that runs it now. */
-  fiber: Fiber.Fiber<unknown, unknown> | undefined
+  /** Another list for each run. */
+  owners: ReadonlyArray<object> = []
 }
 
 /**
@@ -27,4 +25,4 @@ export const EnclosingHooks = Context.Reference<ReadonlyArray<Hook>>("mvx-metric
 
 /** Whether a fiber was started inside a hook, which still runs, of a recorder or of any recorder of a dispatcher. */
 export const isInside = (fiber: Fiber.Fiber<unknown, unknown>, owner: object): boolean =>
-  fiber.getRef(EnclosingHooks).some(({ dispatcher, recorder }) => recorder === owner || dispatcher === owner)
+  fiber.getRef(EnclosingHooks).some(({ owners }) => owners.includes(owner))

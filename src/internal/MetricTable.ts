@@ -8,8 +8,6 @@ import { EventMeta } from "./EventMeta.ts"
 import { type Routes, routesOf } from "./Routes.ts"
 import { Slot } from "./Slot.ts"
 
-const notAnOption = () => new TypeError("Expected the reducer to return an Option")
-
 /** A fold is in progress in this thread: one inside of it must leave the registers alone. */
 let isFolding = false
 
@@ -82,21 +80,21 @@ export class MetricTable {
   /** The changes since they were last taken, while somebody observes. */
   changes: Array<MetricChange> | undefined
   /** Registered, but with events still queued that they must not count. In the order of `from`. */
-  private waiting: ReadonlyArray<Slot> = nowhere
+  #waiting: ReadonlyArray<Slot> = nowhere
   /** Which of `routed` is offered the events of a tag, else the first; `undefined` after a change of metrics. */
-  private byTag: Routes["byTag"] | undefined
-  private routed: ReadonlyArray<ReadonlyArray<Slot>> = unrouted
+  #byTag: Routes["byTag"] | undefined
+  #routed: ReadonlyArray<ReadonlyArray<Slot>> = unrouted
   /** Events of one tag tend to come together. */
-  private lastTag: string | undefined
-  private lastSlots: ReadonlyArray<Slot> = nowhere
-  private lastJoint: JointFold<Slot> | undefined
-  private routes: Routes | undefined
-  declare private readonly owner: TableOwner
-  declare private readonly clock: Clock.Clock
+  #lastTag: string | undefined
+  #lastSlots: ReadonlyArray<Slot> = nowhere
+  #lastJoint: JointFold<Slot> | undefined
+  #routes: Routes | undefined
+  readonly #owner: TableOwner
+  readonly #clock: Clock.Clock
 
   constructor(owner: TableOwner, clock: Clock.Clock) {
-    this.owner = owner
-    this.clock = clock
+    this.#owner = owner
+    this.#clock = clock
   }
 
   find(name: string): Slot | undefined {
@@ -105,26 +103,26 @@ export class MetricTable {
 
   /** Adds a metric that counts the events accepted from now on, `accepted` being how many there were so far. */
   add(metric: Metric.Any, accepted: number): void {
-    const slot = new Slot(metric, accepted, this.clock.currentTimeMillisUnsafe())
+    const slot = new Slot(metric, accepted, this.#clock.currentTimeMillisUnsafe())
     // Unlike a spread, `concat` leaves no room to grow: there are many recorders.
     this.slots = this.slots.concat(slot)
-    if (accepted > this.offset) this.waiting = this.waiting.concat(slot)
-    else this.byTag = this.lastTag = undefined
+    if (accepted > this.offset) this.#waiting = this.#waiting.concat(slot)
+    else this.#byTag = this.#lastTag = undefined
   }
 
   remove(slot: Slot): void {
     this.slots = this.slots.filter((other) => other !== slot)
-    this.waiting = this.waiting.filter((other) => other !== slot)
-    this.byTag = this.lastTag = undefined
+    this.#waiting = this.#waiting.filter((other) => other !== slot)
+    this.#byTag = this.#lastTag = undefined
   }
 
   /** How many events may be folded before a waiting metric begins to count. */
   room(): number {
-    while (this.waiting.length > 0) {
-      const room = this.waiting[0]!.from - this.offset
+    while (this.#waiting.length > 0) {
+      const room = this.#waiting[0]!.from - this.offset
       if (room > 0) return room
-      this.waiting = this.waiting.slice(1)
-      this.byTag = this.lastTag = undefined
+      this.#waiting = this.#waiting.slice(1)
+      this.#byTag = this.#lastTag = undefined
     }
     return Infinity
   }
@@ -138,7 +136,7 @@ export class MetricTable {
     const isOutermost = !isFolding
     isFolding = true
     try {
-      this.foldEach(events, start, end, isOutermost)
+      this.#foldEach(events, start, end, isOutermost)
     } finally {
       isFolding = !isOutermost
     }
@@ -148,15 +146,15 @@ export class MetricTable {
    * In place, a state that nobody has seen is changed instead of copied, after all
    * code of the user's has run for the event: nobody sees it half counted.
    */
-  private foldEach(events: ReadonlyArray<MetricEvent>, start: number, end: number, inPlace: boolean): void {
-    const batchTime = this.clock.currentTimeMillisUnsafe()
+  #foldEach(events: ReadonlyArray<MetricEvent>, start: number, end: number, inPlace: boolean): void {
+    const batchTime = this.#clock.currentTimeMillisUnsafe()
     const meta = new EventMeta(batchTime)
-    const failed = (slot: Slot, event: MetricEvent, defect: unknown) => this.owner.reducerFailed(slot, event, defect)
+    const failed = (slot: Slot, event: MetricEvent, defect: unknown) => this.#owner.reducerFailed(slot, event, defect)
     for (let index = start; index < end; index++) {
       const event = events[index]!
-      const slots = this.slotsOf(event)
+      const slots = this.#slotsOf(event)
       meta.event = event
-      const joint = slots === this.lastSlots ? this.lastJoint : undefined
+      const joint = slots === this.#lastSlots ? this.#lastJoint : undefined
       if (inPlace && joint !== undefined) {
         let counted = joint(slots, event, meta, failed)
         if (counted === failedForGood) return
@@ -166,7 +164,7 @@ export class MetricTable {
           for (; counted !== 0; counted &= counted - 1) this.sequence++
         } else {
           for (let at = 0; at < slots.length; at++) {
-            if ((counted & (1 << at)) !== 0) this.changed(slots[at]!, event, batchTime)
+            if ((counted & (1 << at)) !== 0) this.#changed(slots[at]!, event, batchTime)
           }
         }
         continue
@@ -176,19 +174,12 @@ export class MetricTable {
         let taken = false
         try {
           const { measures } = slot.metric
-          if (inPlace && measures !== undefined) taken = measures.step(slot, event, meta)
-          else {
-            const next = slot.reduce(slot.state, event, meta)
-            if (next._tag === "Some") {
-              slot.state = next.value
-              taken = true
-            } else if (next._tag !== "None") throw notAnOption()
-          }
+          taken = inPlace && measures !== undefined ? measures.step(slot, event, meta) : slot.take(event, meta)
         } catch (defect) {
-          if (!this.owner.reducerFailed(slot, event, defect)) return
+          if (!this.#owner.reducerFailed(slot, event, defect)) return
         }
         this.offset++
-        if (taken) this.changed(slot, event, batchTime)
+        if (taken) this.#changed(slot, event, batchTime)
         else this.ignored++
         continue
       }
@@ -197,17 +188,12 @@ export class MetricTable {
         const slot = slots[at]!
         try {
           const { measures } = slot.metric
-          if (inPlace && measures !== undefined) {
-            taken = measures.read(slot, event, meta) || taken
-            continue
-          }
-          const next = slot.reduce(slot.state, event, meta)
-          if (next._tag === "Some") {
-            slot.next = next.value
-            taken = true
-          } else if (next._tag !== "None") throw notAnOption()
+          const isTaken = inPlace && measures !== undefined
+            ? measures.read(slot, event, meta)
+            : slot.takeLater(event, meta)
+          taken = isTaken || taken
         } catch (defect) {
-          if (this.owner.reducerFailed(slot, event, defect)) continue
+          if (this.#owner.reducerFailed(slot, event, defect)) continue
           return
         }
       }
@@ -218,41 +204,42 @@ export class MetricTable {
       }
       for (let at = 0; at < slots.length; at++) {
         const slot = slots[at]!
-        if (slot.commit()) this.changed(slot, event, batchTime)
+        if (slot.commit()) this.#changed(slot, event, batchTime)
       }
     }
   }
 
-  private changed(slot: Slot, event: MetricEvent, time: number): void {
+  #changed(slot: Slot, event: MetricEvent, time: number): void {
     const sequence = ++this.sequence
     if (this.changes === undefined) return
-    this.changes.push(new Change(this.owner, slot.metric, event, slot.share(), sequence, this.offset, time))
+    this.changes.push(new Change(this.#owner, slot.metric, event, slot.share(), sequence, this.offset, time))
   }
 
-  private slotsOf(event: MetricEvent): ReadonlyArray<Slot> {
+  #slotsOf(event: MetricEvent): ReadonlyArray<Slot> {
     try {
       const { _tag } = event
-      if (_tag === this.lastTag && this.byTag !== undefined) return this.lastSlots
-      const byTag = this.byTag ?? this.route()
+      if (_tag === this.#lastTag && this.#byTag !== undefined) return this.#lastSlots
+      const byTag = this.#byTag ?? this.#route()
       const list = byTag.get(_tag) ?? 0
-      this.lastJoint = this.routes!.joint(list)
-      this.lastSlots = this.routed[list]!
-      this.lastTag = _tag
-      return this.lastSlots
+      this.#lastJoint = this.#routes!.joint(list)
+      this.#lastSlots = this.#routed[list]!
+      this.#lastTag = _tag
+      return this.#lastSlots
     } catch {
       // A tag that was readable when the event was handed over, and is no more.
       return nowhere
     }
   }
 
-  private route(): Routes["byTag"] {
-    const { slots, waiting } = this
+  #route(): Routes["byTag"] {
+    const { slots } = this
+    const waiting = this.#waiting
     const active = waiting.length === 0 ? slots : slots.filter((slot) => !waiting.includes(slot))
-    const routes = this.routes = routesOf(active.map(({ metric }) => metric))
-    this.routed = routes.lists.map((places) => {
+    const routes = this.#routes = routesOf(active.map(({ metric }) => metric))
+    this.#routed = routes.lists.map((places) => {
       if (places.length === active.length) return active
       return places.length === 0 ? nowhere : places.map((place) => active[place]!)
     })
-    return this.byTag = routes.byTag
+    return this.#byTag = routes.byTag
   }
 }

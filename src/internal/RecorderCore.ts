@@ -104,22 +104,22 @@ export class RecorderCore implements Backlog, TableOwner {
   refusal: Refusal = "invalidEvent"
   discarded = 0
   changesSkipped = 0
-  private batch: Array<MetricEvent> = empty
+  #batch: Array<MetricEvent> = empty
   /** The offset of the last event in `batch`. */
-  private batchEnd = 0
+  #batchEnd = 0
   place = notListed
-  private open = true
+  #open = true
   /** A reducer or a view is running: what it calls must not fold. */
   busy = false
-  private failure: Cause.Cause<unknown> | undefined
-  private highWater = 0
-  private trouble: Trouble | undefined
+  #failure: Cause.Cause<unknown> | undefined
+  #highWater = 0
+  #trouble: Trouble | undefined
   /** `undefined` once nothing will be folded any more. */
-  private observers: ReadonlyArray<Observer> | undefined = nobody
-  declare private readonly settings: RecorderSettings
-  declare private readonly dispatcher: Dispatcher
-  declare private readonly owner: RecorderOwner
-  declare private readonly clock: Clock.Clock
+  #observers: ReadonlyArray<Observer> | undefined = nobody
+  readonly #settings: RecorderSettings
+  readonly #dispatcher: Dispatcher
+  readonly #owner: RecorderOwner
+  readonly #clock: Clock.Clock
 
   constructor(
     { entityId, recorderId }: RecorderId,
@@ -128,18 +128,18 @@ export class RecorderCore implements Backlog, TableOwner {
     owner: RecorderOwner,
     clock: Clock.Clock
   ) {
-    this.settings = settings
+    this.#settings = settings
     this.recorderId = recorderId
     this.entityId = entityId
     this.capacity = settings.capacity
-    this.dispatcher = dispatcher
-    this.owner = owner
-    this.clock = clock
+    this.#dispatcher = dispatcher
+    this.#owner = owner
+    this.#clock = clock
     this.table = new MetricTable(this, clock)
   }
 
   get accepted(): number {
-    return this.batchEnd + this.incoming.length
+    return this.#batchEnd + this.incoming.length
   }
 
   get pending(): number {
@@ -172,7 +172,7 @@ export class RecorderCore implements Backlog, TableOwner {
     const slot = this.table.find(name)
     if (slot === undefined) return false
     this.table.remove(slot)
-    slot.metric.measures?.countUncounted(slot, this.trouble ??= new Trouble())
+    slot.metric.measures?.countUncounted(slot, this.#trouble ??= new Trouble())
     this.rollup?.retire(slot)
     return true
   }
@@ -182,27 +182,27 @@ export class RecorderCore implements Backlog, TableOwner {
   /** The rest of a handoff that the fast path could not finish. */
   handoff(event: MetricEvent): boolean {
     if (!isMetricEvent(event)) return this.refuse("invalidEvent")
-    if (!this.owner.admit()) return this.refuse("invalidState")
-    if (this.pending >= this.capacity && !this.makeRoom(event)) return false
+    if (!this.#owner.admit()) return this.refuse("invalidState")
+    if (this.pending >= this.capacity && !this.#makeRoom(event)) return false
     if (this.incoming === empty) this.incoming = []
     this.incoming.push(event)
-    if (this.place === notListed) this.dispatcher.schedule(this, this.settings.linger)
-    if (this.pastHalf) this.dispatcher.hasten()
-    this.highWater = Math.max(this.highWater, this.pending)
-    this.updateLimit()
+    if (this.place === notListed) this.#dispatcher.schedule(this, this.#settings.linger)
+    if (this.#pastHalf) this.#dispatcher.hasten()
+    this.#highWater = Math.max(this.#highWater, this.pending)
+    this.#updateLimit()
     return true
   }
 
   /** Whether events are accepted, as far as the queue is concerned. */
   setOpen(open: boolean): void {
-    this.open = open
-    this.updateLimit()
+    this.#open = open
+    this.#updateLimit()
   }
 
-  private makeRoom(event: MetricEvent): boolean {
-    const { overflow } = this.settings
+  #makeRoom(event: MetricEvent): boolean {
+    const { overflow } = this.#settings
     if (overflow === "drop") {
-      const trouble = this.trouble ??= new Trouble()
+      const trouble = this.#trouble ??= new Trouble()
       trouble.dropped++
       tally(trouble.droppedByTag, event._tag)
       this.refusal = "dropped"
@@ -210,58 +210,58 @@ export class RecorderCore implements Backlog, TableOwner {
     }
     if (overflow === "fail" || this.busy) return this.refuse("overflow")
     this.foldSome(overflowSlice)
-    return this.owner.admit() || this.refuse("invalidState")
+    return this.#owner.admit() || this.refuse("invalidState")
   }
 
   refuse(reason: Exclude<Refusal, "dropped">): false {
-    const trouble = this.trouble ??= new Trouble()
+    const trouble = this.#trouble ??= new Trouble()
     trouble[reason]++
     this.refusal = reason
     return false
   }
 
-  private get pastHalf(): boolean {
+  get #pastHalf(): boolean {
     return this.pending * 2 > this.capacity
   }
 
-  private updateLimit(): void {
-    const inHand = this.batchEnd - this.table.offset
-    this.limit = !this.open || this.busy || this.incoming === empty
+  #updateLimit(): void {
+    const inHand = this.#batchEnd - this.table.offset
+    this.limit = !this.#open || this.busy || this.incoming === empty
       ? 0
-      : (this.pastHalf ? this.capacity : Math.floor(this.capacity / 2)) - inHand
+      : (this.#pastHalf ? this.capacity : Math.floor(this.capacity / 2)) - inHand
   }
 
   // --- folding --------------------------------------------------------------
 
   foldSome(count: number): boolean {
     const { table } = this
-    this.highWater = Math.max(this.highWater, this.pending)
-    if (this.batchEnd === table.offset) {
-      this.batch = this.incoming
-      this.batchEnd += this.batch.length
+    this.#highWater = Math.max(this.#highWater, this.pending)
+    if (this.#batchEnd === table.offset) {
+      this.#batch = this.incoming
+      this.#batchEnd += this.#batch.length
       this.incoming = empty
       this.limit = 0
     }
-    const inHand = this.batchEnd - table.offset
+    const inHand = this.#batchEnd - table.offset
     const step = Math.min(count, inHand, table.room())
     if (step > 0) {
-      const start = this.batch.length - inHand
+      const start = this.#batch.length - inHand
       this.busy = true
       try {
-        table.fold(this.batch, start, start + step)
+        table.fold(this.#batch, start, start + step)
       } finally {
         this.busy = false
       }
-      if (table.offset === this.batchEnd) this.batch = empty
-      this.deliver()
+      if (table.offset === this.#batchEnd) this.#batch = empty
+      this.#deliver()
     }
     const more = this.pending > 0
     if (!more) this.incoming = empty
-    this.updateLimit()
-    if (this.failure !== undefined) {
-      const { failure } = this
-      this.failure = undefined
-      this.owner.fail(failure)
+    this.#updateLimit()
+    if (this.#failure !== undefined) {
+      const failure = this.#failure
+      this.#failure = undefined
+      this.#owner.fail(failure)
       return false
     }
     return more
@@ -285,47 +285,47 @@ export class RecorderCore implements Backlog, TableOwner {
   /** Gives up the events that are not folded yet, and counts them. */
   discardPending(): void {
     const { pending } = this
-    this.highWater = Math.max(this.highWater, pending)
+    this.#highWater = Math.max(this.#highWater, pending)
     this.discarded += pending
     this.table.offset += pending
-    this.batchEnd = this.table.offset
-    this.batch = empty
+    this.#batchEnd = this.table.offset
+    this.#batch = empty
     this.incoming = empty
-    this.updateLimit()
+    this.#updateLimit()
   }
 
   // --- observing ------------------------------------------------------------
 
   /** Subscribes to the changes that events behind the offset make. */
   subscribe<A>(subscription: Subscription<MetricChange | A>, from: number): void {
-    if (this.observers === undefined) return subscription.end()
-    this.observers = this.observers.concat({ subscription: subscription as Subscription<MetricChange>, from })
+    if (this.#observers === undefined) return subscription.end()
+    this.#observers = this.#observers.concat({ subscription: subscription as Subscription<MetricChange>, from })
     this.table.changes ??= []
   }
 
   unsubscribe(subscription: Subscription<any>): void {
-    this.observers = this.observers?.filter((observer) => observer.subscription !== subscription)
-    if (this.observers?.length === 0) this.table.changes = undefined
+    this.#observers = this.#observers?.filter((observer) => observer.subscription !== subscription)
+    if (this.#observers?.length === 0) this.table.changes = undefined
   }
 
   /** Nothing will be folded any more: streams of changes end, and the dispatcher forgets the recorder. */
   close(): void {
-    this.dispatcher.forget(this)
-    for (const { subscription } of this.observers ?? nobody) subscription.end()
-    this.observers = undefined
+    this.#dispatcher.forget(this)
+    for (const { subscription } of this.#observers ?? nobody) subscription.end()
+    this.#observers = undefined
     this.table.changes = undefined
   }
 
-  private deliver(): void {
+  #deliver(): void {
     const { changes } = this.table
     if (changes === undefined || changes.length === 0) return
     this.table.changes = []
-    for (const { from, subscription } of this.observers ?? nobody) {
+    for (const { from, subscription } of this.#observers ?? nobody) {
       const fresh = changes[0]!.offset > from ? changes : changes.filter((change) => change.offset > from)
       const { pastHalf } = subscription
       this.changesSkipped += subscription.offer(fresh)
       // Whoever is not slow must not miss anything because one turn makes more changes than there is room for.
-      if (!pastHalf && subscription.pastHalf) this.dispatcher.pause()
+      if (!pastHalf && subscription.pastHalf) this.#dispatcher.pause()
     }
   }
 
@@ -348,7 +348,7 @@ export class RecorderCore implements Backlog, TableOwner {
 
   /** The views of all metrics as the states are now; those that throw are left out. */
   readSnapshots(): Record<string, Metric.MetricSnapshot> {
-    const time = this.clock.currentTimeMillisUnsafe()
+    const time = this.#clock.currentTimeMillisUnsafe()
     const views = this.table.slots.map(({ metric, state }) => [metric.name, this.view(metric, state, time)] as const)
     return Object.freeze(Object.fromEntries(views.filter(([, view]) => !Cause.isCause(view)))) as Record<
       string,
@@ -358,7 +358,8 @@ export class RecorderCore implements Backlog, TableOwner {
 
   /** What became of everything that the recorder was offered. */
   get totals(): Totals {
-    const { accepted, changesSkipped, discarded, folded, pending, table, trouble = noTrouble } = this
+    const { accepted, changesSkipped, discarded, folded, pending, table } = this
+    const trouble = this.#trouble ?? noTrouble
     const ofDimensions = table.slots.find(({ metric }) => metric.measures !== undefined)
     return {
       ...trouble,
@@ -368,7 +369,7 @@ export class RecorderCore implements Backlog, TableOwner {
       ignored: table.ignored,
       discarded,
       pending,
-      highWater: Math.max(this.highWater, pending),
+      highWater: Math.max(this.#highWater, pending),
       changesSkipped
     }
   }
@@ -378,15 +379,15 @@ export class RecorderCore implements Backlog, TableOwner {
   reducerFailed(slot: Slot, event: MetricEvent, defect: unknown): boolean {
     const cause = Cause.die(defect)
     this.countDefect("The reducer of a metric threw", slot.metric.name, tagIfReadable(event), cause)
-    if (this.settings.onDefect === "isolate") return true
-    this.failure = cause
+    if (this.#settings.onDefect === "isolate") return true
+    this.#failure = cause
     return false
   }
 
   /** Counts a defect of a metric, and has the first of its kind logged. */
   countDefect(message: string, metric: string, tag: string | undefined, cause: Cause.Cause<unknown>): void {
-    const trouble = this.trouble ??= new Trouble()
+    const trouble = this.#trouble ??= new Trouble()
     tally(trouble.defects, metric)
-    if (trouble.isNew(`${message} ${metric}`)) this.owner.logDefect(message, metric, tag, cause)
+    if (trouble.isNew(`${message} ${metric}`)) this.#owner.logDefect(message, metric, tag, cause)
   }
 }

@@ -56,7 +56,7 @@ export class RecorderLifecycle
   readonly #context: Context.Context<never>
   #current: RecorderStatus = virgin
   /** What `onStarting` acquired. */
-  #resources: { readonly scope: Scope.Closeable; readonly hook: Hook } | undefined
+  #resources: readonly [scope: Scope.Closeable, hook: Hook] | undefined
   #startFiber: Fiber.Fiber<void, unknown> | undefined
   /** The outcome of the start in progress, or of the last one. */
   #started: Deferred.Deferred<void, RecorderStartError> | undefined
@@ -86,7 +86,7 @@ export class RecorderLifecycle
       this.hook = new ChangeHook(
         settings.capacity,
         (change) => this.#runOnMetricChanged(change),
-        (effect) => this.#run(effect),
+        (effect) => this.fork(effect),
         (change, cause) => this.#hookFailed(change, cause)
       )
       this.core.subscribe(this.hook.backlog, 0)
@@ -202,8 +202,8 @@ export class RecorderLifecycle
     }
     this.#setStatus({ _tag: "Starting" })
     this.#started = Deferred.makeUnsafe()
-    const { hook, scope } = this.#resources = { scope: Scope.makeUnsafe(), hook: new Hook() }
-    const fiber = this.#startFiber = this.fork(this.#traced("start", Scope.provide(onStarting, scope)), this, hook)
+    const [scope, hook] = this.#resources = [Scope.makeUnsafe(), new Hook()] as const
+    const fiber = this.#startFiber = this.fork(this.#traced("start", Scope.provide(onStarting, scope)), hook)
     // Not a part of the fiber: whatever ends it, the start ends too.
     fiber.addObserver((exit) => this.#endStart(exit))
   }
@@ -328,7 +328,7 @@ export class RecorderLifecycle
     }
     const isStop = before === "Starting" || before === "Running" || before === "Stopping"
     // A reducer may close its recorder in the middle of the fold that stops it.
-    const going = this.#teardown ?? (before === "Stopping" ? this.#run(Effect.exit(this.#stopped!)) : undefined)
+    const going = this.#teardown ?? (before === "Stopping" ? this.fork(Effect.exit(this.#stopped!)) : undefined)
     if (going === undefined) return this.#endClose(isStop)
     const closed = Deferred.makeUnsafe<unknown, RecorderStopError | StopTimeoutError>()
     going.addObserver(() => Deferred.doneUnsafe(closed, this.#closed = this.#endClose(isStop)))
@@ -354,11 +354,11 @@ export class RecorderLifecycle
     done: (timedOut: boolean, causes: ReadonlyArray<Cause.Cause<unknown>>) => void
   ): void {
     const startFiber = this.#startFiber
-    this.#teardown = this.#run(Effect.gen({ self: this }, function*() {
+    this.#teardown = this.fork(Effect.gen({ self: this }, function*() {
       const causes: Array<Cause.Cause<unknown>> = []
       let timedOut = false
       const part = (effect: Effect.Effect<unknown, unknown>, hook?: Hook) => {
-        const fiber = this.fork(effect, this, hook)
+        const fiber = this.fork(effect, hook)
         return Effect.map(this.within(fiber), (exit) => {
           if (exit === undefined) {
             timedOut = true
@@ -368,7 +368,8 @@ export class RecorderLifecycle
       }
       if (startFiber !== undefined) yield* part(Fiber.interrupt(startFiber))
       if (this.core.pending > 0 || this.hook !== undefined) {
-        yield* part(Effect.andThen(this.foldAccepted, deliver ? this.#hookDone : Effect.void))
+        const delivered = Effect.suspend(() => this.hook?.await(this.core.table.offset) ?? Effect.void)
+        yield* part(deliver ? Effect.andThen(this.foldAccepted, delivered) : this.foldAccepted)
         this.core.discardPending()
       }
       if (this.hook !== undefined) {
@@ -378,14 +379,13 @@ export class RecorderLifecycle
       if (onStopped !== undefined) yield* part(this.#traced("stop", Effect.scoped(onStopped)))
       const resources = this.#resources
       this.#resources = undefined
-      if (resources !== undefined) yield* part(Scope.close(resources.scope, Exit.void), resources.hook)
+      if (resources !== undefined) {
+        const [scope, hook] = resources
+        yield* part(Scope.close(scope, Exit.void), hook)
+      }
       this.#teardown = undefined
       done(timedOut, causes)
     }))
-  }
-
-  get #hookDone(): Effect.Effect<void> {
-    return Effect.suspend(() => this.hook?.await(this.core.table.offset) ?? Effect.void)
   }
 
   /** The exit of a fiber, or `undefined` when it does not end within `stopTimeout`. */
@@ -446,22 +446,18 @@ export class RecorderLifecycle
     return isInside(fiber, this)
   }
 
-  /** Runs an effect in a fiber of the recorder, as one of its hooks. */
-  #run<A, E>(effect: Effect.Effect<A, E>): Fiber.Fiber<A, E> {
-    return this.fork(effect, this)
-  }
-
-  /** Runs an effect in a fiber, never on the stack of the caller. It must not wait for `owner`, nor for the runtime. */
-  fork<A, E>(effect: Effect.Effect<A, E>, owner: object, hook = new Hook()): Fiber.Fiber<A, E> {
-    hook.recorder = owner
-    hook.dispatcher = this.#dispatcher
-    const enclosing = Context.get(this.#context, EnclosingHooks).filter(({ recorder }) => recorder !== undefined)
+  /**
+   * Runs an effect in a fiber, never on the stack of the caller. It must not wait
+   * for `owner`, nor for the runtime: it is as one of their hooks.
+   */
+  fork<A, E>(effect: Effect.Effect<A, E>, hook = new Hook(), owner: object = this): Fiber.Fiber<A, E> {
+    const owners = hook.owners = [owner, this.#dispatcher]
+    const enclosing = Context.get(this.#context, EnclosingHooks).filter(({ owners }) => owners.length > 0)
     const context = Context.add(this.#context, EnclosingHooks, enclosing.concat(hook))
     const fiber = Effect.runForkWith(context)(Effect.andThen(Effect.yieldNow, effect))
-    hook.fiber = fiber
     fiber.addObserver(() => {
       // A start that was left behind may end while what it acquired is released.
-      if (hook.fiber === fiber) hook.recorder = hook.dispatcher = hook.fiber = undefined
+      if (hook.owners === owners) hook.owners = nobody
     })
     return fiber
   }

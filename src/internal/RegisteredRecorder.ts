@@ -53,10 +53,10 @@ export class RegisteredRecorder {
       )
     )
     if (wrap === undefined) {
-      this.creation = base.fork(start, this)
+      this.creation = base.fork(start, undefined, this)
     } else {
       const { hook, scope } = this.resources = { scope: Scope.makeUnsafe(), hook: new Hook() }
-      this.creation = base.fork(Effect.andThen(this.wrap(wrap, scope), start), this, hook)
+      this.creation = base.fork(Effect.andThen(this.wrap(wrap, scope), start), hook, this)
     }
     this.creation.addObserver((exit) => {
       this.creation = undefined
@@ -88,7 +88,7 @@ export class RegisteredRecorder {
     this.base.retired = true
     return this.ended ??= this.resources === undefined && this.creation === undefined
       ? this.base.closeUnsafe()
-      : Fiber.join(this.base.fork(this.endAll, this))
+      : Fiber.join(this.base.fork(this.endAll, undefined, this))
   }
 
   /** Each part has `stopTimeout`; one that does not keep to it is interrupted and left behind. */
@@ -121,7 +121,7 @@ export class RegisteredRecorder {
   ): Effect.Effect<void> {
     return Effect.gen({ self: this }, function*() {
       const { base } = this
-      const fiber = base.fork(effect, this, hook)
+      const fiber = base.fork(effect, hook, this)
       let exit = yield* base.within(fiber)
       if (exit === undefined && base.statusUnsafe._tag === "Stopping") {
         // What it waits for has limits of its own.

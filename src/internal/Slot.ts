@@ -1,5 +1,7 @@
+import type { MetricEvent } from "../Event.ts"
 import type * as Metric from "../Metric.ts"
 import { nobody, type Owner } from "./dimension/Kind.ts"
+import type { Meta } from "./EventMeta.ts"
 
 /** The place of one metric in one recorder: its state there, and since when it counts. */
 export class Slot {
@@ -29,6 +31,26 @@ export class Slot {
   share(): unknown {
     this.owner = nobody
     return this.state
+  }
+
+  /** Takes the event, if the reducer does, where no other metric may have to take it too. */
+  take(event: MetricEvent, meta: Meta): boolean {
+    const next = this.#reduced(event, meta)
+    if (next === untaken) return false
+    this.state = next
+    return true
+  }
+
+  /** Takes the event, if the reducer does, once all metrics have seen it. */
+  takeLater(event: MetricEvent, meta: Meta): boolean {
+    return (this.next = this.#reduced(event, meta)) !== untaken
+  }
+
+  #reduced(event: MetricEvent, meta: Meta): unknown {
+    const next = this.reduce(this.state, event, meta)
+    if (next._tag === "Some") return next.value
+    if (next._tag === "None") return untaken
+    throw new TypeError("Expected the reducer to return an Option")
   }
 
   /** What the event makes of the state is in the registers of the metric, to be written in place. */

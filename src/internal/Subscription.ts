@@ -20,11 +20,16 @@ export class Subscription<A> {
   #reader: (() => void) | undefined
   readonly #capacity: number
   readonly #mark: ((missed: number) => A) | undefined
+  readonly #onSkipped: (() => void) | undefined
 
-  /** With `mark`, a batch that follows a gap begins with what `mark` makes of the number of items missed. */
-  constructor(capacity: number, mark?: (missed: number) => A) {
+  /**
+   * With `mark`, a batch that follows a gap begins with what `mark` makes of the
+   * number of items missed. `onSkipped` hears of every gap.
+   */
+  constructor(capacity: number, mark?: (missed: number) => A, onSkipped?: () => void) {
     this.#capacity = capacity
     this.#mark = mark
+    this.#onSkipped = onSkipped
   }
 
   get size(): number {
@@ -48,15 +53,8 @@ export class Subscription<A> {
     this.#missed += excess
     this.#advance(excess)
     this.#wake()
+    if (excess > 0) this.#onSkipped?.()
     return excess
-  }
-
-  /** Lets all items go and returns how many they were. */
-  skipAll(): number {
-    const { size } = this
-    this.#missed += size
-    this.#advance(size)
-    return size
   }
 
   /** The oldest item. */

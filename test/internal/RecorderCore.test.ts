@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Clock, Context, Effect } from "effect"
-import { type Backlog, Dispatcher } from "../../src/internal/Dispatcher.ts"
+import { type Backlog, Dispatcher, notListed } from "../../src/internal/Dispatcher.ts"
 import { RecorderCore, type RecorderOwner } from "../../src/internal/RecorderCore.ts"
 import { settingsOf } from "../../src/internal/RecorderSettings.ts"
 import { Subscription } from "../../src/internal/Subscription.ts"
@@ -35,6 +35,17 @@ const make = Effect.gen(function*() {
 })
 
 describe("RecorderCore", () => {
+  it.effect("is not kept on the dispatcher's list when it has ended, however long that rests", () =>
+    Effect.gen(function*() {
+      const { core } = yield* make
+      core.handoff(new Hit({ n: 1 }))
+      core.foldAll()
+      yield* settle
+      assert.notStrictEqual(core.place, notListed)
+      core.close()
+      assert.strictEqual(core.place, notListed)
+    }))
+
   it.effect("stands on the dispatcher's list once, however often readers fold its queue", () =>
     Effect.gen(function*() {
       const { core, dispatcher } = yield* make
