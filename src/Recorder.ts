@@ -625,7 +625,8 @@ export const make = <R = never>(
  * Taken are the own members of the object, not those of its class. Each is
  * replaced on its own: who changes what becomes of events
  * replaces both `registerEvent` and `registerEventUnsafe`. Under `overflow:
- * "drop"` the `registerEvent` of the base succeeds also for what it drops.
+ * "drop"` the `registerEvent` of the base succeeds also for what it drops. A
+ * `Proxy` around a recorder, or an object that inherits from it, is none.
  *
  * **Example** (Leaving events out)
  *

@@ -362,15 +362,15 @@ export class RecorderCore implements Backlog, TableOwner {
     const trouble = this.#trouble ?? noTrouble
     const ofDimensions = table.slots.find(({ metric }) => metric.measures !== undefined)
     return {
-      ...trouble,
-      ...ofDimensions?.metric.measures!.uncounted(table.slots, trouble),
       accepted,
       folded,
       ignored: table.ignored,
       discarded,
       pending,
       highWater: Math.max(this.#highWater, pending),
-      changesSkipped
+      changesSkipped,
+      ...trouble,
+      ...ofDimensions?.metric.measures!.uncounted(table.slots, trouble)
     }
   }
 

@@ -1,7 +1,6 @@
 /**
  * The flattening of what a metric shows. Public through `Metric`.
  */
-import * as Predicate from "effect/Predicate"
 import type { ExponentialValue } from "./dimension/ExponentialHistogram.ts"
 import type { FieldsState } from "./dimension/Fields.ts"
 import type { HistogramValue } from "./dimension/Histogram.ts"
@@ -14,6 +13,7 @@ import {
   type InstrumentKind,
   type Instruments,
   isDistribution,
+  isRecord,
   isSummary,
   type Quantity
 } from "./Instrument.ts"
@@ -24,6 +24,7 @@ interface SampleOf<Kind extends InstrumentKind, Value> {
   readonly kind: Kind
   /** In UCUM notation. */
   readonly unit: string | undefined
+  /** Those of a series may be the same frozen record at each read. */
   readonly labels: Readonly<Record<string, string>>
   readonly value: Value
 }
@@ -48,8 +49,6 @@ export type Sample =
 export interface FlatInstrument extends Quantity {
   readonly labels: ReadonlyArray<string>
 }
-
-const isRecord = (u: unknown): u is Record<string, unknown> => Predicate.isObject(u) && !Array.isArray(u)
 
 const noLabels: Labels = Object.freeze({})
 

@@ -100,6 +100,7 @@ export class LabelIndex {
   /** An index that often has the same labels, and where its places are in this one, as far as that was asked for. */
   #beside: LabelIndex | undefined
   #places: Array<number | undefined> = none
+  #strangers = 0
 
   constructor(names: ReadonlyArray<string>, Labels = labelsClass(names)) {
     this.names = names
@@ -126,19 +127,27 @@ export class LabelIndex {
     return found as number | undefined
   }
 
-  /** Where the places of another index are in this one, as far as they are learnt: of the last one that was asked for. */
+  /** Where the places of another index are in this one, as far as that is known. */
   placesBeside(other: LabelIndex): ReadonlyArray<number | undefined> {
-    return this.#beside === other ? this.#places : this.forgetPlaces(other)
+    return this.#beside === other ? this.#places : this.#meet(other)
   }
 
   /** Notes that what has a place in the other index has this one here: neither changes. */
-  learn(other: number, place: number): void {
+  learn(other: LabelIndex, at: number, place: number): void {
+    if (this.#beside !== other) return
     // Without holes, an array stays one.
-    while (this.#places.length < other) this.#places.push(undefined)
-    this.#places[other] = place
+    while (this.#places.length < at) this.#places.push(undefined)
+    this.#places[at] = place
   }
 
-  private forgetPlaces(other: LabelIndex): ReadonlyArray<number | undefined> {
+  /**
+   * Two that take turns would each have it forget what it knows of the other: it
+   * takes another one only when it has met others as often as there are places to
+   * learn again. The empty index is that of all recorders, and keeps nobody.
+   */
+  #meet(other: LabelIndex): ReadonlyArray<number | undefined> {
+    if (this.size === 0 || this.#strangers++ < this.#places.length) return none
+    this.#strangers = 0
     this.#beside = other
     return this.#places = []
   }

@@ -375,5 +375,5 @@ const findPlace = (
   if (first === undefined || isNested) return found
   const isSame = labels.map((label, at) => `${label}===${first.labels[at]}`).join("&&")
   return `if(${first.place}>=0&&${isSame}){${place}=${state}.index.placesBeside(${first.index})[${first.place}]
-if(${place}===undefined){${found};if(${place}!==undefined)${state}.index.learn(${first.place},${place})}}else ${found}`
+if(${place}===undefined){${found};if(${place}!==undefined)${state}.index.learn(${first.index},${first.place},${place})}}else ${found}`
 }

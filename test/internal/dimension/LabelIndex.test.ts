@@ -113,6 +113,50 @@ describe("LabelIndex", () => {
   })
 })
 
+describe("a LabelIndex beside another", () => {
+  const labels = Array.from({ length: 40 }, (_, i) => [`${i}`])
+  const [index, one, other] = [indexOf(1, labels), indexOf(1, labels.toReversed()), indexOf(1, labels)]
+  const learnAll = (from: LabelIndex) => {
+    for (const [at, [label]] of labels.entries()) {
+      if (index.placesBeside(from)[at] === undefined) index.learn(from, at, index.find1(label!)!)
+    }
+  }
+
+  it("knows where the places of the other are in it, as far as it was told", () => {
+    const index = indexOf(1, labels)
+    assert.isUndefined(index.placesBeside(one)[7])
+    index.learn(one, 7, 32)
+    assert.strictEqual(index.placesBeside(one)[7], 32)
+    assert.isUndefined(index.placesBeside(one)[6])
+    assert.isUndefined(index.placesBeside(one)[8])
+  })
+
+  it("does not forget one because of another that comes as often, and learns nothing of that meanwhile", () => {
+    learnAll(one)
+    const known = index.placesBeside(one)
+    assert.lengthOf(known, 40)
+    for (let turn = 0; turn < 30; turn++) {
+      assert.isUndefined(index.placesBeside(other)[turn])
+      index.learn(other, turn, 0)
+      assert.strictEqual(index.placesBeside(one), known)
+    }
+    assert.notInclude(known.slice(1), 0)
+  })
+
+  it("takes another one that keeps coming", () => {
+    learnAll(one)
+    for (let times = 0; times <= 80; times++) learnAll(other)
+    for (const at of labels.keys()) assert.strictEqual(index.placesBeside(other)[at], at)
+  })
+
+  it("keeps nobody while it is empty: all recorders share it", () => {
+    const empty = indexOf(1, [])
+    empty.placesBeside(one)
+    empty.learn(one, 0, 0)
+    assert.isUndefined(empty.placesBeside(one)[0])
+  })
+})
+
 describe("a walk over a LabelIndex", () => {
   it.prop("comes by every place below its size, those with the same first labels one after the other", [
     Arbitrary.flatMap(anyWidth, combinationsOf),
