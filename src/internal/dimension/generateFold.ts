@@ -347,7 +347,10 @@ const writeSeries = (
     `const ${at}=${place}<0?0:${place}&${mask},${before}=${slots}[${at}]`,
     `let ${after}=${before}===undefined?${initial}:${before}`,
     write(inner, after!, prefix, source, true),
-    `if(${after}!==${before}){${slots}[${at}]=${after};if(${place}<0)${state}.other=${after}}`
+    // A number that equals the one before may still be another one, a zero without a sign.
+    `${
+      inner._tag === "Leaf" ? "" : `if(${after}!==${before})`
+    }{${slots}[${at}]=${after};if(${place}<0)${state}.other=${after}}`
   ].join("\n")
   lines.push(node.onLimit === "drop" ? `if(${place}>=0){${step}}` : `{${step}}`)
   return lines.join("\n")

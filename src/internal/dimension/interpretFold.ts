@@ -120,7 +120,7 @@ const writeStruct = (node: Struct, state: FieldsState, writer: Writer): FieldsSt
   const states = node.fields.map((field, at) => write(field, state[`f${at}`], writer))
   const { owner } = writer
   if (owner === nobody || state.owner !== owner) {
-    if (states.every((written, at) => written === state[`f${at}`])) return state
+    if (states.every((written, at) => Object.is(written, state[`f${at}`]))) return state
     return new (fieldsClass(node.fields.length))(owner, state.skipped, ...states)
   }
   states.forEach((written, at) => state[`f${at}`] = written)

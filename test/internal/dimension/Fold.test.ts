@@ -159,6 +159,22 @@ describe("a fold", () => {
     }
   })
 
+  it("has a zero with its sign, in each of its forms", () => {
+    const root = structOf({
+      max: d.max(value),
+      of: d.struct({ max: d.max(value) }),
+      by: d.by("text", (fact) => fact.text, d.max(value))
+    })
+    const facts = [-0, 0].map((value): Fact => ({ ...fact, value }))
+    for (const fold of [generateFold(root)!, interpretFold(root) as Fold]) {
+      for (const [inHalves, inPlace] of [[false, false], [false, true], [true, false], [true, true]] as const) {
+        const { state } = run(fold, root.initial, facts, inHalves, inPlace)
+        const shown = root.view(state, 0)
+        assert.deepStrictEqual(shown, { max: 0, of: { max: 0 }, by: Object.assign(Object.create(null), { a: 0 }) })
+      }
+    }
+  })
+
   it("refuses labels that are none, before it changes anything", () => {
     for (const label of [{}, [], Symbol("a"), () => "a"]) {
       const wrong = { ...fact, text: label } as unknown as Fact
