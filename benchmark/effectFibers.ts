@@ -118,7 +118,7 @@ const question: Question = {
   },
   claims: [
     ratio("yield* Recorder.emit(event) / Metric.update with attributes kept", [ours, cached], "called", 0.8),
-    ratio("Recorder.observe / Effect.trackDuration", [observed, tracked], "called", 1)
+    ratio("Recorder.observe / Effect.trackDuration", [observed, tracked], "called", 1.2)
   ]
 }
 export default question

@@ -360,6 +360,7 @@ export class RecorderCore implements Backlog, TableOwner {
   get totals(): Totals {
     const { accepted, changesSkipped, discarded, folded, pending, table } = this
     const trouble = this.#trouble ?? noTrouble
+    // A metric of dimensions brings along what counts for all of them.
     const ofDimensions = table.slots.find(({ metric }) => metric.measures !== undefined)
     return {
       accepted,

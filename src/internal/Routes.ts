@@ -46,6 +46,7 @@ const route = (metrics: ReadonlyArray<Metric.Any>): Routes => {
     joint: (list) => {
       if (!joints.has(list)) {
         const all = lists[list]!.map((place) => metrics[place]!.measures)
+        // Any of them brings along what folds all of them.
         joints.set(list, all[0]?.joint(all))
       }
       return joints.get(list)

@@ -165,7 +165,7 @@ describe("a fold", () => {
       of: d.struct({ max: d.max(value) }),
       by: d.by("text", (fact) => fact.text, d.max(value))
     })
-    const facts = [-0, 0].map((value): Fact => ({ ...fact, value }))
+    const facts: ReadonlyArray<Fact> = [{ ...fact, value: -0 }, { ...fact, value: 0 }]
     for (const fold of [generateFold(root)!, interpretFold(root) as Fold]) {
       for (const [inHalves, inPlace] of [[false, false], [false, true], [true, false], [true, true]] as const) {
         const { state } = run(fold, root.initial, facts, inHalves, inPlace)
