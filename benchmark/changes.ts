@@ -1,7 +1,7 @@
 /** What does it cost to tell others what changed? */
 import { strictEqual } from "node:assert"
 import { macrotask, measure, paired, time, until } from "./harness/measure.ts"
-import { type Case, type Effort, peer, product, type Question } from "./harness/Question.ts"
+import { type Case, type Effort, limit, peer, product, type Question } from "./harness/Question.ts"
 import { capacity, type Telling } from "./peers/Telling.ts"
 
 const burst = 1_000
@@ -133,30 +133,10 @@ const question: Question = {
     )
   },
   claims: [
-    {
-      claim: "a change with one subscriber, added to the fold",
-      unit: "ns",
-      atMost: 40,
-      value: (reading) => reading(addedToFold, "1")
-    },
-    {
-      claim: "a change with one subscriber, made and delivered",
-      unit: "ns",
-      atMost: 100,
-      value: (reading) => reading(addedInAll, "1")
-    },
-    {
-      claim: "an observed event of 2 000 series",
-      unit: "ns",
-      atMost: 1_000,
-      value: (reading) => reading(series, "1")
-    },
-    {
-      claim: "with one subscriber beside a slow one / with one alone",
-      unit: "x",
-      atMost: 1.2,
-      value: (reading) => reading(slow, besideSlow)
-    }
+    limit("a change with one subscriber, added to the fold", [addedToFold, "1"], "ns", 40),
+    limit("a change with one subscriber, made and delivered", [addedInAll, "1"], "ns", 100),
+    limit("an observed event of 2 000 series", [series, "1"], "ns", 1_000),
+    limit("with one subscriber beside a slow one / with one alone", [slow, besideSlow], "x", 1.2)
   ]
 }
 export default question

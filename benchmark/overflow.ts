@@ -3,7 +3,7 @@ import { strictEqual } from "node:assert"
 import { setTimeout } from "node:timers/promises"
 import { loopDelay } from "./harness/loopDelay.ts"
 import { collectGarbage, measure, time, until } from "./harness/measure.ts"
-import { type Case, floor, peer, product, type Question } from "./harness/Question.ts"
+import { type Case, floor, limit, peer, product, type Question } from "./harness/Question.ts"
 import { median, quantile } from "./harness/statistics.ts"
 import { capacity, type Consuming } from "./peers/Consuming.ts"
 import { Requests } from "./peers/Counting.ts"
@@ -141,12 +141,7 @@ const question: Question = {
       atMost: 1,
       value: (reading) => reading(foldOfTen, longestP99) / 1e3
     },
-    {
-      claim: "event-loop delay p99 while 10^6 events are folded, 10 metrics",
-      unit: "ms",
-      atMost: 10,
-      value: (reading) => reading(drain, delay)
-    }
+    limit("event-loop delay p99 while 10^6 events are folded, 10 metrics", [drain, delay], "ms", 10)
   ]
 }
 export default question

@@ -2,7 +2,7 @@
 import { strictEqual } from "node:assert"
 import { loopDelay } from "./harness/loopDelay.ts"
 import { collectGarbage, measure } from "./harness/measure.ts"
-import { type Case, type Effort, peer, product, type Question, ratio } from "./harness/Question.ts"
+import { type Case, type Effort, limit, peer, product, type Question, ratio } from "./harness/Question.ts"
 import { makeScraper } from "./peers/scraper.ts"
 import { combinations, type Counted, type Labels, type Scraped, type Series } from "./peers/Series.ts"
 
@@ -110,24 +110,9 @@ const question: Question = {
     ratio("capture of 10 000 series with each sample / OpenTelemetry collect", [capture, collect], "10 000", 0.5),
     ratio("capture of 10 000 series / OpenTelemetry collect", [references, collect], "10 000", 0.5),
     ratio("10 000 counters to text / the same text by @prometheus-io/client", [text, sameText], "10 000", 0.8),
-    {
-      claim: "a sample, of 10 000 series by two labels",
-      unit: "ns",
-      atMost: 500,
-      value: (reading) => reading(capture, "10 000")
-    },
-    {
-      claim: "event-loop delay p99 while 100 000 series of 50 metrics are scraped",
-      unit: "ms",
-      atMost: 10,
-      value: (reading) => reading(scrapedOfMany, delay)
-    },
-    {
-      claim: "event-loop delay p99 while 100 000 series of one metric are scraped",
-      unit: "ms",
-      atMost: 10,
-      value: (reading) => reading(scrapedOfOne, delay)
-    }
+    limit("a sample, of 10 000 series by two labels", [capture, "10 000"], "ns", 500),
+    limit("event-loop delay p99 while 100 000 series of 50 metrics are scraped", [scrapedOfMany, delay], "ms", 10),
+    limit("event-loop delay p99 while 100 000 series of one metric are scraped", [scrapedOfOne, delay], "ms", 10)
   ]
 }
 export default question

@@ -1,7 +1,16 @@
 /** What do very many recorders cost, such as one for each connection? */
 import { deepStrictEqual } from "node:assert"
 import { collectGarbage, heapInUse, macrotask, paired, processorTime } from "./harness/measure.ts"
-import { type Case, type Effort, floor, peer, product, type Question, type Readings } from "./harness/Question.ts"
+import {
+  type Case,
+  type Effort,
+  floor,
+  limit,
+  peer,
+  product,
+  type Question,
+  type Readings
+} from "./harness/Question.ts"
 import { type Entities, idsOf, type Make } from "./peers/Entities.ts"
 
 /** How many events each has in a turn. */
@@ -170,30 +179,10 @@ const question: Question = {
     "1 object": floor(of(byHand, 1))
   },
   claims: [
-    {
-      claim: "to create a recorder, of 100 000",
-      unit: "us",
-      atMost: 8,
-      value: (reading) => reading(ours, "create")
-    },
-    {
-      claim: "the same in a scope of its own",
-      unit: "us",
-      atMost: 12,
-      value: (reading) => reading(scoped, "create")
-    },
-    {
-      claim: "an idle recorder",
-      unit: "kB",
-      atMost: 1.5,
-      value: (reading) => reading(ours, "idle")
-    },
-    {
-      claim: "the same in a scope of its own",
-      unit: "kB",
-      atMost: 2,
-      value: (reading) => reading(scoped, "idle")
-    },
+    limit("to create a recorder, of 100 000", [ours, "create"], "us", 8),
+    limit("the same in a scope of its own", [scoped, "create"], "us", 12),
+    limit("an idle recorder", [ours, "idle"], "kB", 1.5),
+    limit("the same in a scope of its own", [scoped, "idle"], "kB", 2),
     {
       claim: "shutdown of 100 000 recorders",
       unit: "ms",
@@ -206,12 +195,7 @@ const question: Question = {
       atMost: 2_000,
       value: (reading) => reading(hooks, "end") * withHooks / 1e3
     },
-    {
-      claim: "ten events each to 10 000 recorders in turn / as many to one",
-      unit: "x",
-      atMost: 2.5,
-      value: (reading) => reading(inTurn, againstOne)
-    }
+    limit("ten events each to 10 000 recorders in turn / as many to one", [inTurn, againstOne], "x", 2.5)
   ]
 }
 export default question

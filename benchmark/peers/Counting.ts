@@ -62,7 +62,6 @@ export class Requests {
   }
 }
 
-export const nameAt = (at: number): string => `requests_${at}`
-
 /** So many names of counters. */
-export const names = (count: number): ReadonlyArray<string> => Array.from({ length: count }, (_, at) => nameAt(at))
+export const names = (count: number): ReadonlyArray<string> =>
+  Array.from({ length: count }, (_, at) => `requests_${at}`)
