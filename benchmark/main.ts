@@ -4,9 +4,9 @@ import { createRequire } from "node:module"
 import { cpus } from "node:os"
 import { pathToFileURL } from "node:url"
 import { parseArgs } from "node:util"
-import type { Effort } from "./harness/Question.ts"
+import type { Effort, Question } from "./harness/Question.ts"
+import { inTurn, QuestionRounds } from "./harness/QuestionRounds.ts"
 import { compared, type QuestionResults, type Results } from "./harness/Results.ts"
-import { run } from "./harness/run.ts"
 import { claimLine, comparisonLines, questionTable } from "./harness/table.ts"
 
 const questions = [
@@ -76,14 +76,14 @@ if (options.help) {
   console.log(usage)
   process.exit(0)
 }
-const all = [...questions, ...gates]
+const known = [...questions, ...gates]
 const isFile = (name: string): boolean => name.endsWith(".ts")
-const unknown = positionals.filter((name) => !isFile(name) && !all.includes(name))
+const unknown = positionals.filter((name) => !isFile(name) && !known.includes(name))
 if (unknown.length > 0) failed(`Expected questions that there are, found ${unknown.join(", ")}\n\n${usage}`)
 const chosen = positionals.length > 0
-  ? [...all.filter((name) => positionals.includes(name)), ...positionals.filter(isFile)]
+  ? [...known.filter((name) => positionals.includes(name)), ...positionals.filter(isFile)]
   : options.gates
-  ? all
+  ? known
   : questions
 
 const fileOf = (name: string): string =>
@@ -138,17 +138,25 @@ console.log(
 )
 
 const start = performance.now()
-const wrong: Array<string> = []
-for (const name of chosen) {
-  const ran = await run(fileOf(name), effort, usualRounds)
-  // Nothing holds or is missed where times say little.
-  results.questions[name] = options.short ? { ...ran.results, claims: [] } : ran.results
-  console.log(questionTable(name, results.questions[name]))
-  for (const { of, said } of ran.wrong) {
-    wrong.push(`${name}: ${of}`)
-    console.error(`\nWRONG ${name}: ${of} ${said}`)
-  }
+const asked = await Promise.all(chosen.map(async (name) => {
+  const file = fileOf(name)
+  const { default: question }: { readonly default: Question } = await import(file)
+  return new QuestionRounds(name, file, question, effort, usualRounds)
+}))
+const turns = inTurn(asked)
+const saySoFar = (line: string): boolean => process.stderr.isTTY && process.stderr.write(`\r\u001B[K${line}`)
+for (const [at, { question, round }] of turns.entries()) {
+  saySoFar(`${at + 1} of ${turns.length}: ${question.name}, round ${round + 1} of ${question.count}`)
+  for (const { of, said } of await question.run(round)) console.error(`\nWRONG ${question.name}: ${of} ${said}`)
 }
+saySoFar("")
+for (const question of asked) {
+  // Nothing holds or is missed where times say little.
+  const of = options.short ? { ...question.results, claims: [] } : question.results
+  results.questions[question.name] = of
+  console.log(questionTable(question.name, of))
+}
+const wrong = asked.flatMap(({ name, wrong }) => wrong.map(({ of }) => `${name}: ${of}`))
 
 const claims = Object.values(results.questions).flatMap(({ claims }) => claims)
 const missed = claims.filter(({ holds }) => !holds)

@@ -76,8 +76,10 @@ export const pairsOf = ({ short }: Effort, usually = 300): number => short ? 2 :
 export const paired = async (
   subject: () => number | Promise<number>,
   baseline: () => number | Promise<number>,
-  { pairs, relate = (a, b) => a / b }: {
+  { pairs, relate = (a, b) => a / b, warmup = pairs / 3 }: {
     readonly pairs: number
+    /** How many pairs come before those that count. */
+    readonly warmup?: number
     readonly relate?: (subject: number, baseline: number) => number
   }
 ): Promise<number> => {
@@ -95,7 +97,7 @@ export const paired = async (
     }
     return related
   }
-  await run(pairs / 3)
+  await run(warmup)
   collectGarbage()
   return median(await run(pairs))
 }
