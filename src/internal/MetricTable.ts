@@ -135,10 +135,12 @@ export class MetricTable {
   fold(events: ReadonlyArray<MetricEvent>, start: number, end: number): void {
     const isOutermost = !isFolding
     isFolding = true
+    const drafted: Array<Slot> = []
     try {
-      this.#foldEach(events, start, end, isOutermost)
+      this.#foldEach(events, start, end, isOutermost, drafted)
     } finally {
       isFolding = !isOutermost
+      for (const slot of drafted) slot.settle()
     }
   }
 
@@ -146,17 +148,23 @@ export class MetricTable {
    * In place, a state that nobody has seen is changed instead of copied, after all
    * code of the user's has run for the event: nobody sees it half counted.
    */
-  #foldEach(events: ReadonlyArray<MetricEvent>, start: number, end: number, inPlace: boolean): void {
+  #foldEach(
+    events: ReadonlyArray<MetricEvent>,
+    start: number,
+    end: number,
+    inPlace: boolean,
+    drafted: Array<Slot>
+  ): void {
     const batchTime = this.#clock.currentTimeMillisUnsafe()
     const meta = new EventMeta(batchTime)
-    const failed = (slot: Slot, event: MetricEvent, defect: unknown) => this.#owner.reducerFailed(slot, event, defect)
+    const owner = this.#owner
     for (let index = start; index < end; index++) {
       const event = events[index]!
       const slots = this.#slotsOf(event)
       meta.event = event
       const joint = slots === this.#lastSlots ? this.#lastJoint : undefined
       if (inPlace && joint !== undefined) {
-        let counted = joint(slots, event, meta, failed)
+        let counted = joint(slots, event, meta, owner)
         if (counted === failedForGood) return
         this.offset++
         if (counted === 0) this.ignored++
@@ -173,39 +181,34 @@ export class MetricTable {
         const slot = slots[0]!
         let taken = false
         try {
-          const { measures } = slot.metric
-          taken = inPlace && measures !== undefined ? measures.step(slot, event, meta) : slot.take(event, meta)
+          taken = slot.take(event, meta, drafted)
         } catch (defect) {
-          if (!this.#owner.reducerFailed(slot, event, defect)) return
+          if (!owner.reducerFailed(slot, event, defect)) return
         }
         this.offset++
         if (taken) this.#changed(slot, event, batchTime)
         else this.ignored++
         continue
       }
-      let taken = false
       for (let at = 0; at < slots.length; at++) {
         const slot = slots[at]!
         try {
           const { measures } = slot.metric
-          const isTaken = inPlace && measures !== undefined
-            ? measures.read(slot, event, meta)
-            : slot.takeLater(event, meta)
-          taken = isTaken || taken
+          if (inPlace && measures !== undefined) measures.read(slot, event, meta)
+          else slot.takeLater(event, meta, drafted)
         } catch (defect) {
-          if (this.#owner.reducerFailed(slot, event, defect)) continue
-          return
+          if (!owner.reducerFailed(slot, event, defect)) return
         }
       }
       this.offset++
-      if (!taken) {
-        this.ignored++
-        continue
-      }
+      let taken = false
       for (let at = 0; at < slots.length; at++) {
         const slot = slots[at]!
-        if (slot.commit()) this.#changed(slot, event, batchTime)
+        if (!slot.commit()) continue
+        taken = true
+        this.#changed(slot, event, batchTime)
       }
+      if (!taken) this.ignored++
     }
   }
 

@@ -349,7 +349,9 @@ export class RecorderCore implements Backlog, TableOwner {
   /** The views of all metrics as the states are now; those that throw are left out. */
   readSnapshots(): Record<string, Metric.MetricSnapshot> {
     const time = this.#clock.currentTimeMillisUnsafe()
-    const views = this.table.slots.map(({ metric, state }) => [metric.name, this.view(metric, state, time)] as const)
+    const views = this.table.slots.map(({ current, metric }) =>
+      [metric.name, this.view(metric, current, time)] as const
+    )
     return Object.freeze(Object.fromEntries(views.filter(([, view]) => !Cause.isCause(view)))) as Record<
       string,
       Metric.MetricSnapshot

@@ -105,7 +105,7 @@ export class RecorderHandle extends RecorderLifecycle implements Handle {
       if (slot === undefined || slot.metric !== metric) {
         return Effect.fail(new MetricNotRegisteredError({ entityId, name }))
       }
-      const view = this.core.view(slot.metric, slot.state, this.clock.currentTimeMillisUnsafe())
+      const view = this.core.view(slot.metric, slot.current, this.clock.currentTimeMillisUnsafe())
       return Cause.isCause(view)
         ? Effect.fail(new MetricViewError({ entityId, name, cause: view }))
         : Effect.succeed(view as Metric.MetricSnapshot<M>)

@@ -38,42 +38,44 @@ const standard: RecorderSettings = {
   onMetricChanged: undefined
 }
 
-type Check<A> = (given: unknown, inherited: A) => A
+/** What a recorder makes of what is given for an option, `undefined` where that is not what is expected. */
+type Check<A> = readonly [made: (given: any, inherited: A) => A | undefined, expected: string]
 
-const hook = (option: string): Check<any> => (given) => {
-  if (isEffect(given)) return given
-  throw InvalidOptionError.of(option, given, "an Effect")
-}
+const effect: Check<any> = [(given) => isEffect(given) ? given : undefined, "an Effect"]
 
-/** What may be given for an option, and what the recorder makes of it. */
+const one = <A extends string>(...values: ReadonlyArray<A>): Check<A> => [
+  (given) => values.includes(given) ? given : undefined,
+  `one of ${values.map((value) => JSON.stringify(value)).join(", ")}`
+]
+
 const checks: { readonly [Option in Exclude<keyof RecorderSettings, "namespace">]: Check<RecorderSettings[Option]> } = {
-  onStarting: hook("onStarting"),
-  onStopped: hook("onStopped"),
-  onMetricChanged: (given) => {
-    if (typeof given === "function") return given as RecorderSettings["onMetricChanged"]
-    throw InvalidOptionError.of("onMetricChanged", given, "a function from a change to an Effect")
-  },
-  labels: (given, inherited) => {
-    if (!Predicate.isObject(given) || Array.isArray(given) || !Object.values(given).every(Predicate.isString)) {
-      throw InvalidOptionError.of("labels", given, "a record of strings")
-    }
-    if (Object.hasOwn(given, "__proto__")) {
-      throw InvalidOptionError.of("labels", "__proto__", `names other than "__proto__"`)
-    }
-    return Object.freeze({ ...inherited, ...given as Record<string, string> })
-  },
-  capacity: (given) => {
-    if (Number.isSafeInteger(given) && (given as number) > 0) return given as number
-    throw InvalidOptionError.of("capacity", given, "a positive integer")
-  },
-  overflow: (given, inherited) => oneOf("overflow", given, ["fold", "drop", "fail"], inherited),
-  onDefect: (given, inherited) => oneOf("onDefect", given, ["isolate", "fail"], inherited),
-  linger: (given) => {
-    const linger = Duration.toMillis(durationOf("linger", given))
-    if (linger > longestTimer) throw InvalidOptionError.of("linger", given, `at most ${longestTimer} ms`)
-    return linger
-  },
-  stopTimeout: (given) => durationOf("stopTimeout", given)
+  onStarting: effect,
+  onStopped: effect,
+  onMetricChanged: [
+    (given) => typeof given === "function" ? given : undefined,
+    "a function from a change to an Effect"
+  ],
+  labels: [
+    (given, inherited) => {
+      if (!Predicate.isObject(given) || Array.isArray(given) || !Object.values(given).every(Predicate.isString)) return
+      if (Object.hasOwn(given, "__proto__")) {
+        throw InvalidOptionError.of("labels", "__proto__", `names other than "__proto__"`)
+      }
+      return Object.freeze({ ...inherited, ...given as Record<string, string> })
+    },
+    "a record of strings"
+  ],
+  capacity: [(given) => Number.isSafeInteger(given) && given > 0 ? given : undefined, "a positive integer"],
+  overflow: one("fold", "drop", "fail"),
+  onDefect: one("isolate", "fail"),
+  linger: [
+    (given) => {
+      const linger = Duration.toMillis(durationOf("linger", given))
+      return linger > longestTimer ? undefined : linger
+    },
+    `at most ${longestTimer} ms`
+  ],
+  stopTimeout: [(given) => durationOf("stopTimeout", given), ""]
 }
 
 const overrides = Object.keys(checks) as ReadonlyArray<keyof typeof checks>
@@ -89,7 +91,12 @@ export const settingsOf = (
   }
   const given = overrides.filter((option) => options[option] !== undefined)
   if (given.length === 0) return defaults
-  const check = (option: keyof typeof checks) => (checks[option] as Check<any>)(options[option], defaults[option])
+  const check = (option: keyof typeof checks): unknown => {
+    const [made, expected] = checks[option] as Check<unknown>
+    const setting = made(options[option], defaults[option])
+    if (setting === undefined) throw InvalidOptionError.of(option, options[option], expected)
+    return setting
+  }
   return { ...defaults, ...Object.fromEntries(given.map((option) => [option, check(option)])) }
 }
 

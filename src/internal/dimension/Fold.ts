@@ -41,13 +41,13 @@ export const takeOver = (place: Place): Owner => place.owner === nobody ? place.
 /**
  * Folds an event into several states, in place: all of the user's code runs
  * before anything is changed. Returns the places that counted it, as bits, or
- * `failedForGood` where `failed` said not to go on without the metric that threw.
+ * `failedForGood` where the recorder said not to go on without the metric that threw.
  */
 export type JointFold<P extends Place> = (
   places: ReadonlyArray<P>,
   event: any,
   meta: Meta,
-  failed: (place: P, event: any, defect: unknown) => boolean
+  recorder: { readonly reducerFailed: (place: P, event: any, defect: unknown) => boolean }
 ) => number
 
 export const failedForGood = -1

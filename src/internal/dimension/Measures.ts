@@ -3,7 +3,7 @@ import type { Meta } from "../EventMeta.ts"
 import type { Slot } from "../Slot.ts"
 import { tally, type Uncounted } from "../StatsTotal.ts"
 import type { FieldsState } from "./Fields.ts"
-import { type Fold, type JointFold, takeOver } from "./Fold.ts"
+import { failedForGood, type Fold, type JointFold, takeOver } from "./Fold.ts"
 import { generateJointFold } from "./generateFold.ts"
 import { overOf, type Struct } from "./Node.ts"
 
@@ -30,25 +30,30 @@ export class Measures {
     return new Measures(this.root, fold)
   }
 
-  /** The fold of several metrics at once, this one among them, where there is one. */
+  /** The fold of all metrics of a list at once, this one among them, where there is one. */
   joint(all: ReadonlyArray<Measures | undefined>): JointFold<any> | undefined {
-    return generateJointFold(all.map((measures) => measures?.fold))
+    return all.length === 1 ? this.#alone : generateJointFold(all.map((measures) => measures?.fold))
   }
 
-  /** Takes the event in place, if it counts it, where no other metric may have to take it too. */
-  step(slot: Slot, event: MetricEvent, meta: Meta): boolean {
-    takeOver(slot)
-    const next = this.fold.step(slot.state as FieldsState, event, meta, slot)
-    if (next === undefined) return false
-    slot.state = next
-    return true
+  get #alone(): JointFold<any> {
+    const { step } = this.fold
+    return (places, event, meta, recorder) => {
+      const place = places[0]
+      try {
+        takeOver(place)
+        const next = step(place.state as FieldsState, event, meta, place)
+        if (next === undefined) return 0
+        place.state = next
+        return 1
+      } catch (defect) {
+        return recorder.reducerFailed(place, event, defect) ? 0 : failedForGood
+      }
+    }
   }
 
   /** Reads what the event makes of the state, if it counts it, to be written in place. */
-  read(slot: Slot, event: MetricEvent, meta: Meta): boolean {
-    if (!this.fold.read(event, meta, this.registers)) return false
-    slot.defer()
-    return true
+  read(slot: Slot, event: MetricEvent, meta: Meta): void {
+    if (this.fold.read(event, meta, this.registers)) slot.defer()
   }
 
   /** Writes what was read. */
@@ -60,7 +65,7 @@ export class Measures {
   uncounted(slots: ReadonlyArray<Slot>, before: Uncounted): Uncounted {
     let all = before
     for (const slot of slots) {
-      const { metric: { measures }, state } = slot
+      const { current: state, metric: { measures } } = slot
       if (measures === undefined || ((state as FieldsState).skipped === 0 && overOf(measures.root, state) === 0)) {
         continue
       }
@@ -72,7 +77,7 @@ export class Measures {
   }
 
   /** Adds what a state has left out. */
-  countUncounted({ metric: { name }, state }: Slot, { overLimit, skipped }: Uncounted): void {
+  countUncounted({ current: state, metric: { name } }: Slot, { overLimit, skipped }: Uncounted): void {
     const fields = state as FieldsState
     if (fields.skipped > 0) tally(skipped, name, fields.skipped)
     for (const [at, node] of this.root.fields.entries()) {

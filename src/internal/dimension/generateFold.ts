@@ -78,7 +78,7 @@ ${source.read.slice(start).join("\n")}
 ${someTimed(plan) ? "time=meta.time" : ""}
 counts${at}=${isCountedBy(plan, source)}
 }catch(defect){
-if(!failed(places[${at}],event,defect))return ${failedForGood}
+if(!recorder.reducerFailed(places[${at}],event,defect))return ${failedForGood}
 }`)
       return `if(counts${at}){
 const place=places[${at}],owner=${own}(place)
@@ -88,7 +88,7 @@ place.state=state
 }`
     }).join("\n"))
   const text = `${distinction()}
-return function(places,event,meta,failed){
+return function(places,event,meta,recorder){
 let time=0
 ${reads.join("\n")}
 ${written}
