@@ -48,6 +48,38 @@ describe("without hooks", () => {
     assert.deepStrictEqual(report, { folded: 2, discarded: 0, changesSkipped: 0 })
   })
 
+  it.effect("each stop has a report of its own, whether there was something left to fold or not", () =>
+    Effect.gen(function*() {
+      const recorder = yield* make()
+      const folded: Array<number> = []
+      for (const read of [Effect.void, recorder.snapshots, Effect.void]) {
+        yield* recorder.start
+        emitAll(recorder, hits(1, 1))
+        yield* read
+        folded.push((yield* recorder.stop).folded)
+      }
+      assert.deepStrictEqual(folded, [1, 2, 3])
+    }))
+
+  it.effect("a view may stop its recorder", () =>
+    Effect.gen(function*() {
+      const stops: Array<Fiber.Fiber<Recorder.StopReport, unknown>> = []
+      const stopping = Metric.make("cache.stopping", {
+        events: [Hit],
+        initial: Hits.initial,
+        reduce: Hits.reduce,
+        dimensions: (state) => {
+          stops.push(Effect.runFork(recorder.stop))
+          return state
+        }
+      })
+      const recorder = yield* make({ metrics: [stopping] })
+      emitAll(recorder, hits(1, 2))
+      assert.deepStrictEqual((yield* recorder.snapshot(stopping)).dimensions, { total: 2, last: 2 })
+      assert.deepStrictEqual(yield* Fiber.join(stops[0]!), { folded: 2, discarded: 0, changesSkipped: 0 })
+      assert.strictEqual(yield* statusOf(recorder), "Stopped")
+    }))
+
   it("closing the scope is synchronous and folds what was accepted", () => {
     const scope = Scope.makeUnsafe()
     const recorder = Effect.runSync(Scope.provide(make(), scope))

@@ -352,6 +352,14 @@ describe("stopping and removing", () => {
       assert.strictEqual(yield* outcome(runtime.stopRecorder("b")), "RecorderNotFoundError")
     }))
 
+  it.effect("removes a recorder without failing that had not stopped cleanly before", () =>
+    Effect.gen(function*() {
+      const runtime = yield* Runtime.make()
+      yield* runtime.createRecorder("a", { onStopped: Effect.fail("boom") })
+      assert.strictEqual(yield* outcome(runtime.stopRecorder("a")), "RecorderStopError")
+      assert.strictEqual(yield* outcome(runtime.removeRecorder("a")), "ok")
+    }))
+
   it.effect("stopRecorder says why a recorder that has failed cannot be stopped", () =>
     Effect.gen(function*() {
       const runtime = yield* Runtime.make()

@@ -28,11 +28,15 @@ import { Subscription, toStream } from "./Subscription.ts"
 
 const virgin: RecorderStatus = { _tag: "Virgin" }
 const running: RecorderStatus = { _tag: "Running" }
+const stopping: RecorderStatus = { _tag: "Stopping" }
 const nobody: ReadonlyArray<never> = []
 
 type Closing = Effect.Effect<unknown, RecorderStopError | StopTimeoutError>
 
 type StopOutcome = Exit.Exit<StopReport, RecorderStopError | StopTimeoutError>
+
+/** Hears of the end of a teardown: whether a part of it took too long, and what failed. */
+type Ended = (timedOut: boolean, causes: ReadonlyArray<Cause.Cause<unknown>>) => void
 
 /** How many statuses a reader may lag behind: a few lives of a recorder. */
 const statusCapacity = 64
@@ -60,10 +64,10 @@ export class RecorderLifecycle
   #startFiber: Fiber.Fiber<void, unknown> | undefined
   /** The outcome of the start in progress, or of the last one. */
   #started: Deferred.Deferred<void, RecorderStartError> | undefined
-  /** The outcome of the stop in progress, or of the last one: an exit, where it is known. */
+  /** The outcome of the stop in progress, or of the last one that took time: an exit, where it is known. */
   #stopped: Effect.Effect<StopReport, RecorderStopError | StopTimeoutError> | undefined
-  /** Runs the hooks of a stop or a failure, and the release. */
-  #teardown: Fiber.Fiber<unknown> | undefined
+  /** What follows the teardown that goes on. */
+  #afterTeardown: (() => void) | undefined
   /** The outcome of the end for good, which is that of the stop that it took: an exit, where it is known. */
   #closed: Closing | undefined
   /** It is going to be closed, and is not to be started any more. */
@@ -137,7 +141,7 @@ export class RecorderLifecycle
       const { _tag } = this.#current
       if (_tag === "Running") this.#end()
       else if (_tag !== "Stopping") return Effect.fail(this.invalidState("stop", "Running or Stopping"))
-      return this.isInside(fiber) ? Effect.succeed(this.report) : this.#stopped!
+      return this.#stopped === undefined || this.isInside(fiber) ? Effect.succeed(this.report) : this.#stopped
     })
   }
 
@@ -223,35 +227,26 @@ export class RecorderLifecycle
   }
 
   #end(): void {
-    this.#setStatus({ _tag: "Stopping" })
+    this.#setStatus(stopping)
     const { core, settings } = this
     core.setOpen(false)
-    if (core.busy || this.#isHeld) {
-      const done = this.#beginStop()
-      return this.#tearDown(
-        true,
-        settings.onStopped,
-        (timedOut, causes) => done(this.#endStop(timedOut, causes))
-      )
-    }
+    if (core.busy || this.#isHeld) return this.#tearDown(true, settings.onStopped, this.#beginStop())
     if (core.pending === 0) {
-      this.#stopped = this.#endStop(false, [])
+      this.#stopped = undefined
+      this.#toStopped()
       return
     }
     const done = this.#beginStop()
     const inTime = core.foldTo(core.accepted, now() + Duration.toMillis(settings.stopTimeout))
     if (!inTime) core.discardPending()
-    done(this.#endStop(!inTime, []))
+    done(!inTime, nobody)
   }
 
   /** From here until the outcome is known, those who ask for it wait. */
-  #beginStop(): (outcome: StopOutcome) => void {
+  #beginStop(): Ended {
     const stopped = Deferred.makeUnsafe<StopReport, RecorderStopError | StopTimeoutError>()
     this.#stopped = Deferred.await(stopped)
-    return (outcome) => {
-      this.#stopped = outcome
-      Deferred.doneUnsafe(stopped, outcome)
-    }
+    return (timedOut, causes) => Deferred.doneUnsafe(stopped, this.#stopped = this.#endStop(timedOut, causes))
   }
 
   #endStop(
@@ -259,16 +254,14 @@ export class RecorderLifecycle
     causes: ReadonlyArray<Cause.Cause<unknown>>
   ): StopOutcome {
     const current = this.#current
-    const { report } = this
     const { recorderId } = this.core
     if ("cause" in current) {
       this.#logUnclean(timedOut, causes)
       return Exit.fail(new RecorderStopError({ recorderId, cause: current.cause }))
     }
     if (!timedOut && causes.length === 0) {
-      this.#setStatus({ _tag: "Stopped", report })
-      this.debug("Recorder stopped")
-      return Exit.succeed(report)
+      this.#toStopped()
+      return Exit.succeed(this.report)
     }
     const timeout = this.stopTimeoutError
     const cause = (timedOut ? [Cause.fail(timeout), ...causes] : causes).reduce((all, cause) =>
@@ -277,6 +270,11 @@ export class RecorderLifecycle
     this.#setStatus({ _tag: "Failure", cause })
     this.logError("A recorder did not stop cleanly", cause)
     return Exit.fail(causes.length === 0 ? timeout : new RecorderStopError({ recorderId, cause }))
+  }
+
+  #toStopped(): void {
+    this.#setStatus({ _tag: "Stopped", report: this.report })
+    this.debug("Recorder stopped")
   }
 
   #terminate(status: Extract<RecorderStatus, { readonly cause: unknown }>): void {
@@ -314,91 +312,106 @@ export class RecorderLifecycle
   }
 
   #beginClose(): Closing {
-    const before = this.#current._tag
+    const before = this.#current
+    const { _tag } = before
     this.core.setOpen(false)
-    if (before === "Virgin") this.#setStatus({ _tag: "Stopped", report: this.report })
-    else if (before === "Running") this.#end()
-    else if (before === "Starting") {
-      this.#setStatus({ _tag: "Stopping" })
+    if (_tag === "Virgin") this.#setStatus({ _tag: "Stopped", report: this.report })
+    else if (_tag === "Running") this.#end()
+    else if (_tag === "Starting") {
+      this.#setStatus(stopping)
       const done = this.#beginStop()
       this.#tearDown(false, undefined, (timedOut, causes) => {
         this.#failStart(Cause.interrupt())
-        done(this.#endStop(timedOut, causes))
+        done(timedOut, causes)
       })
     }
-    const isStop = before === "Starting" || before === "Running" || before === "Stopping"
     // A reducer may close its recorder in the middle of the fold that stops it.
-    const going = this.#teardown ?? (before === "Stopping" ? this.fork(Effect.exit(this.#stopped!)) : undefined)
-    if (going === undefined) return this.#endClose(isStop)
+    if (this.#afterTeardown === undefined && _tag !== "Stopping") return this.#endClose(before)
     const closed = Deferred.makeUnsafe<unknown, RecorderStopError | StopTimeoutError>()
-    going.addObserver(() => Deferred.doneUnsafe(closed, this.#closed = this.#endClose(isStop)))
+    const end = () => Deferred.doneUnsafe(closed, this.#closed = this.#endClose(before))
+    if (this.#afterTeardown !== undefined) this.#afterTeardown = end
+    else this.fork(this.#stopped!).addObserver(end)
     return Deferred.await(closed)
   }
 
-  #endClose(isStop: boolean): Closing {
+  /** What had failed before is closed without failing. */
+  #endClose(before: RecorderStatus): Closing {
     this.core.close()
     for (const subscription of this.#statusSubscriptions) subscription.end()
     this.#statusSubscriptions = nobody
-    return isStop ? this.#stopped! : Exit.void
+    return "cause" in before ? Exit.void : this.#stopped ?? Exit.void
   }
 
   /**
-   * What comes after acceptance is closed, in a fiber: the rest of the fold, the
-   * delivery of changes to the hook where they are still due, `onStopped` where it
-   * is given, the release. Each part has `stopTimeout`; one that does not keep to
-   * it is interrupted and left behind.
+   * What comes after acceptance is closed, one part after the other, each in a
+   * fiber. Each has `stopTimeout`; one that does not keep to it is interrupted and
+   * left behind.
    */
   #tearDown(
     deliver: boolean,
     onStopped: RecorderSettings["onStopped"],
-    done: (timedOut: boolean, causes: ReadonlyArray<Cause.Cause<unknown>>) => void
+    done: Ended
   ): void {
-    const startFiber = this.#startFiber
-    this.#teardown = this.fork(Effect.gen({ self: this }, function*() {
-      const causes: Array<Cause.Cause<unknown>> = []
-      let timedOut = false
-      const part = (effect: Effect.Effect<unknown, unknown>, hook?: Hook) => {
-        const fiber = this.fork(effect, hook)
-        return Effect.map(this.within(fiber), (exit) => {
-          if (exit === undefined) {
-            timedOut = true
-            fiber.interruptUnsafe()
-          } else if (Exit.isFailure(exit)) causes.push(exit.cause)
-        })
+    const causes: Array<Cause.Cause<unknown>> = []
+    let timedOut = false
+    const parts = this.#parts(deliver, onStopped)
+    const next = (): void => {
+      const { value: part } = parts.next(timedOut)
+      if (part === undefined) {
+        const after = this.#afterTeardown!
+        this.#afterTeardown = undefined
+        done(timedOut, causes)
+        return after()
       }
-      if (startFiber !== undefined) yield* part(Fiber.interrupt(startFiber))
-      if (this.core.pending > 0 || this.hook !== undefined) {
-        const delivered = Effect.suspend(() => this.hook?.await(this.core.table.offset) ?? Effect.void)
-        yield* part(deliver ? Effect.andThen(this.foldAccepted, delivered) : this.foldAccepted)
-        this.core.discardPending()
-      }
-      if (this.hook !== undefined) {
-        this.#stopHook()
-        if (!timedOut) yield* part(this.hook.ended)
-      }
-      if (onStopped !== undefined) yield* part(this.#traced("stop", Effect.scoped(onStopped)))
-      const resources = this.#resources
-      this.#resources = undefined
-      if (resources !== undefined) {
-        const [scope, hook] = resources
-        yield* part(Scope.close(scope, Exit.void), hook)
-      }
-      this.#teardown = undefined
-      done(timedOut, causes)
-    }))
+      const fiber = this.fork(...part)
+      this.within(fiber, (exit) => {
+        if (exit === undefined) {
+          timedOut = true
+          fiber.interruptUnsafe()
+        } else if (Exit.isFailure(exit)) causes.push(exit.cause)
+        next()
+      })
+    }
+    this.#afterTeardown = () => {}
+    next()
   }
 
-  /** The exit of a fiber, or `undefined` when it does not end within `stopTimeout`. */
-  within<A, E>(fiber: Fiber.Fiber<A, E>): Effect.Effect<Exit.Exit<A, E> | undefined> {
-    return Effect.callback((resume) => {
-      const limit = Effect.runForkWith(this.#context)(Effect.sleep(this.settings.stopTimeout))
-      limit.addObserver((exit) => {
-        if (Exit.isSuccess(exit)) resume(Effect.undefined)
-      })
-      fiber.addObserver((exit) => {
-        resume(Effect.succeed(exit))
-        limit.interruptUnsafe()
-      })
+  /**
+   * The rest of the fold, the delivery of changes to the hook where they are still
+   * due, `onStopped` where it is given, the release.
+   */
+  *#parts(
+    deliver: boolean,
+    onStopped: RecorderSettings["onStopped"]
+  ): Generator<readonly [effect: Effect.Effect<unknown, unknown>, hook?: Hook], void, boolean> {
+    const { core, hook } = this
+    if (this.#startFiber !== undefined) yield [Fiber.interrupt(this.#startFiber)]
+    if (core.pending > 0 || hook !== undefined) {
+      const delivered = Effect.suspend(() => hook?.await(core.table.offset) ?? Effect.void)
+      const timedOut = yield [deliver ? Effect.andThen(this.foldAccepted, delivered) : this.foldAccepted]
+      core.discardPending()
+      if (hook !== undefined) {
+        this.#stopHook()
+        if (!timedOut) yield [hook.ended]
+      }
+    }
+    if (onStopped !== undefined) yield [this.#traced("stop", Effect.scoped(onStopped))]
+    const resources = this.#resources
+    this.#resources = undefined
+    if (resources !== undefined) yield [Scope.close(resources[0], Exit.void), resources[1]]
+  }
+
+  /** Gives the exit of a fiber, or `undefined` when it does not end within `stopTimeout`. */
+  within<A, E>(fiber: Fiber.Fiber<A, E>, then: (exit: Exit.Exit<A, E> | undefined) => void): void {
+    const limit = Effect.runForkWith(this.#context)(Effect.sleep(this.settings.stopTimeout))
+    const unobserve = fiber.addObserver((exit) => {
+      limit.interruptUnsafe()
+      then(exit)
+    })
+    limit.addObserver((exit) => {
+      if (Exit.isFailure(exit)) return
+      unobserve()
+      then(undefined)
     })
   }
 
@@ -454,7 +467,7 @@ export class RecorderLifecycle
     const owners = hook.owners = [owner, this.#dispatcher]
     const enclosing = Context.get(this.#context, EnclosingHooks).filter(({ owners }) => owners.length > 0)
     const context = Context.add(this.#context, EnclosingHooks, enclosing.concat(hook))
-    const fiber = Effect.runForkWith(context)(Effect.andThen(Effect.yieldNow, effect))
+    const fiber = Effect.runForkWith(context)(Effect.andThen(giveWay, effect))
     fiber.addObserver(() => {
       // A start that was left behind may end while what it acquired is released.
       if (hook.owners === owners) hook.owners = nobody
@@ -481,7 +494,7 @@ export class RecorderLifecycle
   }
 
   #log(effect: Effect.Effect<void>): void {
-    Effect.runForkWith(this.#context)(Effect.andThen(Effect.yieldNow, this.annotate(effect)))
+    Effect.runForkWith(this.#context)(Effect.andThen(giveWay, this.annotate(effect)))
   }
 
   protected annotate(effect: Effect.Effect<void>): Effect.Effect<void> {

@@ -13,7 +13,7 @@ import { type Dispatcher, sliceMs, visitStep } from "./Dispatcher.ts"
 import { isInside } from "./EnclosingHooks.ts"
 import { giveWay, now } from "./host.ts"
 import type { RecorderCore } from "./RecorderCore.ts"
-import { RecorderStopError } from "./RecorderError.ts"
+import { RecorderStopError, type StopReport } from "./RecorderError.ts"
 import { RecorderHandle } from "./RecorderHandle.ts"
 import { exportOf, nonBlank, type RecorderSettings, settingsOf } from "./RecorderSettings.ts"
 import { invalidWrap, RegisteredRecorder, stopCause } from "./RegisteredRecorder.ts"
@@ -87,6 +87,17 @@ export class RecorderRegistry {
     const total = new StatsTotal().add(this.past)
     for (const { base } of this.recorders.values()) total.add(base.core.totals)
     return total
+  }
+
+  /** The sums that a report has of `totals`, at less cost. */
+  get report(): StopReport {
+    let { changesSkipped, discarded, folded } = this.past
+    for (const { base: { core } } of this.recorders.values()) {
+      folded += core.folded
+      discarded += core.discarded
+      changesSkipped += core.changesSkipped
+    }
+    return { folded, discarded, changesSkipped }
   }
 
   /** Finds a recorder and begins what is to be done with it, in one step. */
@@ -264,38 +275,40 @@ export class RecorderRegistry {
   }
 
   /**
-   * Ends all recorders, concurrently, and says which had failed before and which
-   * fail now. They stay in the registry: they can still be read.
+   * Ends all recorders, concurrently, and says how many they are, which had failed
+   * before, and which fail now. They stay in the registry: they can still be read.
    */
-  get endAll(): Effect.Effect<Record<"before" | "now", ReadonlyArray<RecorderFailure>>> {
+  get endAll(): Effect.Effect<
+    { readonly recorders: number } & Record<"before" | "now", ReadonlyArray<RecorderFailure>>
+  > {
     return Effect.gen({ self: this }, function*() {
       const failedBefore: Array<RecorderFailure> = []
       const failedNow: Array<RecorderFailure> = []
       const ending: Array<{ readonly recorderId: string; readonly ended: Effect.Effect<unknown, unknown> }> = []
+      let recorders = 0
       let until = now() + sliceMs
-      for (const [index, recorder] of this.all.entries()) {
-        if (index % visitStep === visitStep - 1 && now() >= until) {
+      for (const recorder of this.all) {
+        if (recorder.state === "Abandoned") {
+          // A creation that fails is not a recorder that does.
+          ending.push({ recorderId: recorder.id, ended: Effect.exit(Deferred.await(recorder.created!)) })
+          continue
+        }
+        if (++recorders % visitStep === 0 && now() >= until) {
           yield* giveWay
           until = now() + sliceMs
         }
-        const { base, id: recorderId } = recorder
-        const status = base.statusUnsafe
-        if (recorder.state === "Abandoned") {
-          // A creation that fails is not a recorder that does.
-          ending.push({ recorderId, ended: Effect.exit(Deferred.await(recorder.created!)) })
-          continue
-        }
+        const status = recorder.base.statusUnsafe
         const ended = recorder.removed ?? recorder.end()
         if ("cause" in status) {
-          failedBefore.push({ recorderId, cause: status.cause })
-          ending.push({ recorderId, ended: Effect.exit(ended) })
-        } else if (!Exit.isExit(ended) || Exit.isFailure(ended)) ending.push({ recorderId, ended })
+          failedBefore.push({ recorderId: recorder.id, cause: status.cause })
+          ending.push({ recorderId: recorder.id, ended: Effect.exit(ended) })
+        } else if (!Exit.isExit(ended) || Exit.isFailure(ended)) ending.push({ recorderId: recorder.id, ended })
       }
       for (const { ended, recorderId } of ending) {
         const exit = yield* Effect.exit(ended)
         if (Exit.isFailure(exit)) failedNow.push({ recorderId, cause: stopCause(exit.cause) })
       }
-      return { before: failedBefore, now: failedNow }
+      return { recorders, before: failedBefore, now: failedNow }
     })
   }
 

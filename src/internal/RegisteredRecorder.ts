@@ -122,11 +122,14 @@ export class RegisteredRecorder {
     return Effect.gen({ self: this }, function*() {
       const { base } = this
       const fiber = base.fork(effect, hook, this)
-      let exit = yield* base.within(fiber)
+      const within = Effect.callback<Exit.Exit<unknown, unknown> | undefined>((resume) =>
+        base.within(fiber, (exit) => resume(Effect.succeed(exit)))
+      )
+      let exit = yield* within
       if (exit === undefined && base.statusUnsafe._tag === "Stopping") {
         // What it waits for has limits of its own.
         yield* Effect.exit(base.closeUnsafe())
-        exit = yield* base.within(fiber)
+        exit = yield* within
       }
       if (exit === undefined) {
         fiber.interruptUnsafe()

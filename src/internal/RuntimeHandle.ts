@@ -231,7 +231,7 @@ export class RuntimeHandle implements Handle {
     return Effect.withFiber((fiber): Handle["shutdown"] => {
       const outcome = this.outcome ??= this.beginShutdown()
       return isInside(fiber, this.dispatcher) && !Deferred.isDoneUnsafe(outcome)
-        ? Effect.succeed(this.report([]))
+        ? Effect.succeed(this.report(this.registry.readable.length, []))
         : Deferred.await(outcome)
     })
   }
@@ -241,9 +241,8 @@ export class RuntimeHandle implements Handle {
     this.log(Effect.logDebug("Metrics runtime is shutting down"))
     if (this.current._tag === "Running") this.current = { _tag: "Stopping" }
     this.registry.abandonCreations(Exit.fail(this.invalidState("createRecorder")))
-    const recorders = this.registry.readable.length
-    const end = Effect.map(this.registry.endAll, ({ before, now }) => {
-      const report = { ...this.report([...before, ...now]), recorders }
+    const end = Effect.map(this.registry.endAll, ({ before, now, recorders }) => {
+      const report = this.report(recorders, [...before, ...now])
       this.hub.end()
       this.dispatcher.close()
       if (this.current._tag === "Stopping") this.current = { _tag: "Closed", report }
@@ -261,9 +260,9 @@ export class RuntimeHandle implements Handle {
     return outcome
   }
 
-  private report(failures: ReadonlyArray<RecorderFailure>): ShutdownReport {
-    const { changesSkipped, discarded, folded } = this.statsUnsafe
-    return { recorders: this.registry.readable.length, folded, discarded, changesSkipped, failures }
+  private report(recorders: number, failures: ReadonlyArray<RecorderFailure>): ShutdownReport {
+    const { changesSkipped, discarded, folded } = this.registry.report
+    return { recorders, folded, discarded, changesSkipped: changesSkipped + this.hub.skipped, failures }
   }
 
   /** The dispatcher has ended without the runtime asking for it. */
