@@ -1,6 +1,6 @@
 /** What does it cost inside Effect, in a fiber? */
-import { Context, Effect, Metric as EffectMetric } from "effect"
-import { Recorder } from "mvx-metrics"
+import { Context, Duration, Effect, Metric as EffectMetric, Schema } from "effect"
+import { Event, Metric, Recorder } from "mvx-metrics"
 import { strictEqual } from "node:assert"
 import { measure } from "./harness/measure.ts"
 import { type Case, type Effort, floor, peer, product, type Question, ratio } from "./harness/Question.ts"
@@ -36,9 +36,12 @@ const run = async ({ one, provide, total }: Counting, effort: Effort) => {
 
 const noRecorder = Effect.provideService(Recorder.Recorder, makeRecorder({}))
 
-const recording = (one: (recorder: Recorder.Handle) => Counting["one"]): Case["run"] => async (effort) => {
-  const [metric] = labelled(1)
-  const recorder = makeRecorder({ metrics: [metric!] })
+const recording = (
+  one: (recorder: Recorder.Handle) => Counting["one"],
+  metrics: ReadonlyArray<Metric.Any> = labelled(1)
+): Case["run"] =>
+async (effort) => {
+  const recorder = makeRecorder({ metrics })
   return run({
     one: one(recorder),
     provide: Effect.provideService(Recorder.Recorder, recorder),
@@ -66,6 +69,22 @@ async (effort) => {
 const countOf = (counter: EffectMetric.Counter<number>) => counter.valueUnsafe(registry).count
 
 const attributes = { method: "GET", route: "/documents" }
+
+class Timed extends Event.Class<Timed>()("http.request", {
+  method: Schema.String,
+  route: Schema.String,
+  durationMs: Schema.Finite
+}) {}
+
+/** Durations by two labels, in the buckets of Effect's timer. */
+const durations = Metric.fromDimensions("durations", [Timed], (d) => ({
+  duration: d.by(
+    { method: (event) => event.method, route: (event) => event.route },
+    d.histogram((event) => event.durationMs, {
+      boundaries: EffectMetric.exponentialBoundaries({ start: 0.5, factor: 2, count: 35 }).filter(Number.isFinite)
+    })
+  )
+}))
 
 const ours = "mvx-metrics, yield* Recorder.emit(event)"
 const cached = "Effect Metric, update, attributes kept"
@@ -104,8 +123,13 @@ const question: Question = {
       return { one: () => Effect.sync(() => total++), total: () => total }
     })),
     [observed]: product(
-      recording(() => () =>
-        Recorder.observe(Effect.void, (exit) => exit._tag === "Success" ? new Request(attributes) : undefined)
+      recording(
+        () => () =>
+          Recorder.observe(
+            Effect.void,
+            (_, duration) => new Timed({ ...attributes, durationMs: Duration.toMillis(duration) })
+          ),
+        [durations]
       )
     ),
     [tracked]: peer(counting(() => {

@@ -852,8 +852,9 @@ export interface Observer<in A, in E> {
  * **Details**
  *
  * `f` is called once for each run that ends, with its exit (a success, a typed
- * failure, a defect or an interruption) and how long it took. It returns the
- * event, or `undefined` for none. Each `onStart` is followed by one `onExit`.
+ * failure, a defect or an interruption) and how long it took by the monotonic
+ * clock. It returns the event, or `undefined` for none. Each `onStart` is
+ * followed by one `onExit`.
  *
  * The effect's own result is never touched. A function that throws, or returns
  * something that is not an event, is counted as `refused.invalidEvent` in the
@@ -904,29 +905,20 @@ export const observe: {
       const recorder = Context.getOrUndefined(fiber.context, Recorder)
       if (recorder === undefined) return self
       const clock = fiber.getRef(Clock.Clock)
-      const state = (make: () => MetricEvent | undefined): void => {
-        let event: MetricEvent | undefined
-        try {
-          event = make()
-        } catch {
-          event = noEvent
-        }
-        if (event !== undefined) hand(recorder, event)
-      }
-      let startedAt: bigint | undefined
-      // The start is stated under the finalizer: interruption cannot come between the two.
-      return Effect.onExit(
-        Effect.suspend(() => {
-          startedAt = clock.currentTimeNanosUnsafe()
-          if (onStart !== undefined) state(onStart)
+      let startedAt = onStart === undefined ? clock.monotonicTimeNanosUnsafe() : undefined
+      return Effect.onExitPrimitive(
+        // The start is stated under the finalizer: interruption cannot come between the two.
+        onStart === undefined ? self : Effect.suspend(() => {
+          startedAt = clock.monotonicTimeNanosUnsafe()
+          handMade(recorder, onStart)
           return self
         }),
         (exit) => {
           if (startedAt !== undefined && onExit !== undefined) {
-            const duration = Duration.nanos(clock.currentTimeNanosUnsafe() - startedAt)
-            state(() => onExit(exit, duration))
+            const duration = Duration.nanos(clock.monotonicTimeNanosUnsafe() - startedAt)
+            handMade(recorder, () => onExit(exit, duration))
           }
-          return Effect.void
+          return undefined
         }
       )
     })
@@ -944,6 +936,17 @@ const hand = (recorder: RecorderService, event: MetricEvent): void => {
   } catch {
     // The contract is that it does not throw.
   }
+}
+
+/** Hands over what a function of the user makes, if it makes something. */
+const handMade = (recorder: RecorderService, make: () => MetricEvent | undefined): void => {
+  let event: MetricEvent | undefined
+  try {
+    event = make()
+  } catch {
+    event = noEvent
+  }
+  if (event !== undefined) hand(recorder, event)
 }
 
 /** The refusals that were logged: once is enough. */

@@ -1166,6 +1166,23 @@ describe("the functions for code that states facts", () => {
         assert.strictEqual((yield* last).exit, "Interrupt")
       }).pipe(Effect.provide(withLast)))
 
+    it.effect("takes the time of each run by itself, also where the wall clock is set back", () =>
+      Effect.gen(function*() {
+        const durations: Array<number> = []
+        const observed = Recorder.observe(Effect.sleep("250 millis"), (_, duration) => {
+          durations.push(Duration.toMillis(duration))
+          return undefined
+        })
+        const first = yield* Effect.forkChild(observed, { startImmediately: true })
+        yield* TestClock.adjust("100 millis")
+        const second = yield* Effect.forkChild(observed, { startImmediately: true })
+        yield* TestClock.adjust("150 millis")
+        yield* Fiber.join(first)
+        yield* TestClock.setTime(50)
+        yield* Fiber.interrupt(second)
+        assert.deepStrictEqual(durations, [250, 150])
+      }).pipe(Effect.provide(withLast)))
+
     it.effect("keeps the result and the requirements, with and without a recorder", () =>
       Effect.gen(function*() {
         let calls = 0
@@ -1189,6 +1206,30 @@ describe("the functions for code that states facts", () => {
         assert.strictEqual(yield* Recorder.observe(Effect.succeed(3), { onStart: throwing, onExit: throwing }), 3)
         const { accepted, refused } = yield* (yield* Owner).stats
         assert.deepStrictEqual([accepted, refused.invalidEvent], [0, 4])
+      }).pipe(Effect.provide(withLast)))
+
+    it.effect("states the end of a run that began once, and of no other", () =>
+      Effect.gen(function*() {
+        const seen = new Set<string>()
+        for (const withStart of [false, true]) {
+          for (const [budget, turns] of interruptions) {
+            for (const effect of [Effect.never, Effect.yieldNow, Effect.fail("x"), Effect.die("y")]) {
+              let [started, began, ended] = [0, 0, 0]
+              const onStart = () => (started++, undefined)
+              const onExit = () => (ended++, undefined)
+              const observed = Effect.suspend(() => (began++, effect)).pipe(
+                Recorder.observe<unknown, unknown>(withStart ? { onStart, onExit } : onExit)
+              )
+              const fiber = yield* Effect.forkChild(suspending(budget)(observed), { startImmediately: true })
+              for (let turn = 0; turn < turns; turn++) yield* Effect.yieldNow
+              yield* Fiber.interrupt(fiber)
+              assert.isTrue(began <= ended && ended <= 1, `${budget} ${turns}: ${began} ${ended}`)
+              if (withStart) assert.strictEqual(started, ended)
+              seen.add(`${withStart} ${ended}`)
+            }
+          }
+        }
+        assert.strictEqual(seen.size, 4, "some were interrupted before they began")
       }).pipe(Effect.provide(withLast)))
 
     it.effect("with onStart and onExit counts what is in flight, whatever happens", () =>
