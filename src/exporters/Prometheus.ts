@@ -45,7 +45,9 @@ import * as HttpRouter from "effect/http/HttpRouter"
 import { HttpServerRequest } from "effect/http/HttpServerRequest"
 import * as HttpServerResponse from "effect/http/HttpServerResponse"
 import * as Layer from "effect/Layer"
+import * as Queue from "effect/Queue"
 import * as Stream from "effect/Stream"
+import { giveWay } from "../internal/host.ts"
 import { oneOf } from "../internal/RecorderSettings.ts"
 import { InvalidOptionError } from "../Recorder.ts"
 import type { MetricsRuntime } from "../Runtime.ts"
@@ -156,8 +158,10 @@ export const format = (
 ): Effect.Effect<string, InvalidOptionError, MetricsRuntime> =>
   Effect.gen(function*() {
     const format = yield* checked(() => oneOf<Format>("format", options.format, ["text", "openmetrics"], "text"))
-    const pieces = yield* render(yield* collectorOf(options), format, options)
-    return new TextDecoder().decode(joined(Array.from(pieces)))
+    const collector = yield* collectorOf(options)
+    const exposition = new Exposition(format, options.units)
+    yield* collector.each(exposition.add)
+    return new TextDecoder().decode(joined(Array.from(exposition.pieces())))
   })
 
 /**
@@ -208,8 +212,8 @@ export const check = (
  *
  * Which of the two formats is up to the `Accept` header, and so is gzip to
  * `Accept-Encoding`. `path` is `/metrics` unless you say otherwise. The text is
- * made in slices of a few milliseconds and sent in pieces: a scrape of very many
- * series does not hold up other requests.
+ * made in slices of a few milliseconds, and sent while it is made: a scrape of
+ * very many series does not hold up other requests.
  *
  * **Example** (A scrape of your own application)
  *
@@ -253,8 +257,7 @@ export const layer = (
     const scrape = Effect.gen(function*() {
       const { headers } = yield* HttpServerRequest
       const format = negotiate(headers.accept)
-      const pieces = yield* render(collector, format, options)
-      return HttpServerResponse.stream(Stream.fromIterable(pieces, { chunkSize: 1 }), {
+      return HttpServerResponse.stream(streamed(collector, format, options), {
         contentType: contentTypes[format],
         headers: { vary: "Accept" }
       })
@@ -285,12 +288,23 @@ const collectorOf = ({ units }: Options): Effect.Effect<Collector, InvalidOption
     (target) => Collector.of(target)
   )
 
-const render = (
-  collector: Collector,
-  format: Format,
-  { units = "base" }: Options
-): Effect.Effect<Iterable<Uint8Array>> =>
-  Effect.suspend(() => {
-    const exposition = new Exposition(format, units)
-    return Effect.as(collector.each(exposition.add), exposition.pieces())
-  })
+/**
+ * The text while it is made. What is sent already, the garbage collector need not
+ * look after: it holds up everybody.
+ */
+const streamed = (collector: Collector, format: Format, { units }: Options): Stream.Stream<Uint8Array> =>
+  Stream.rechunk(
+    Stream.callback<Uint8Array>((queue) =>
+      Effect.gen(function*() {
+        const exposition = new Exposition(format, units)
+        // The server has worked a while already when it asks for the text.
+        yield* giveWay
+        yield* collector.each(exposition.add, (isComplete) => Queue.offerAll(queue, exposition.take(isComplete)))
+        yield* Queue.offerAll(queue, exposition.pieces())
+        yield* Queue.end(queue)
+      }), { bufferSize: maxUnsent }),
+    1
+  )
+
+/** How many pieces are made ahead of who reads. */
+const maxUnsent = 8

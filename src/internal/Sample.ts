@@ -160,9 +160,8 @@ function* batchesOf(batch: Batch, plan: Plan, state: any, labels: Labels): Gener
     const { inner } = plan
     const { index, other, size, values } = state as SeriesState
     if (inner._tag === "Flat") {
-      const states = values.toArray()
       let place = -1
-      while ((place = readSeries(batch, inner.leaves, state, states, place, labels)) >= 0) {
+      while ((place = readSeries(batch, inner.leaves, state, place, labels)) >= 0) {
         if (batch.samples.length > 0) yield batch.take()
       }
     } else {
@@ -179,14 +178,13 @@ function* batchesOf(batch: Batch, plan: Plan, state: any, labels: Labels): Gener
 const readSeries = (
   { samples, size: room, time }: Batch,
   leaves: ReadonlyArray<LeafPlan>,
-  { index, size }: SeriesState,
-  states: ReadonlyArray<unknown>,
+  { index, size, values }: SeriesState,
   place: number,
   labels: Labels
 ): number => {
   let left = Math.ceil((room - samples.length) / leaves.length)
   while ((place = index.after(place, size)) >= 0) {
-    const state = states[place]
+    const state = values.get(place)
     const own = join(labels, index.labelsAt(place))
     for (let at = 0; at < leaves.length; at++) readLeaf(samples, leaves[at]!, state, time, own)
     if (--left <= 0) break

@@ -13,9 +13,7 @@ export const shownRoot = ({ instruments, measures }: Metric.Any): Struct | undef
 
 /**
  * The samples of a state, in batches: who reads very many takes them in slices of
- * time. Before the first batch of a dimension its values are put in a row, at once:
- * that is 2 ms for 100 000 series. A view that throws throws where the batches are
- * taken.
+ * time. A view that throws throws where the batches are taken.
  */
 export function* samplesIn(
   metric: Metric.Any,

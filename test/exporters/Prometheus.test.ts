@@ -3,10 +3,11 @@ import { assert, describe, it } from "@effect/vitest"
 import { Arbitrary, Effect, Exit, Layer, Option, Schema } from "effect"
 import { HttpRouter, HttpServer, HttpServerResponse } from "effect/http"
 import { TestClock } from "effect/testing"
-import { type Dimension, Event, Metric, Runtime } from "mvx-metrics"
+import { type Dimension, Event, Metric, Recorder, Runtime } from "mvx-metrics"
 import * as Prometheus from "mvx-metrics/exporters/Prometheus"
 import { request } from "node:http"
 import { gunzipSync } from "node:zlib"
+import { Collection } from "../../src/exporters/internal/Collection.ts"
 import { Collector } from "../../src/exporters/internal/Collector.ts"
 import { Exposition } from "../../src/exporters/internal/prometheus/Exposition.ts"
 import { prometheusTargets } from "../../src/exporters/internal/prometheus/names.ts"
@@ -562,6 +563,77 @@ describe("the pieces of a text", () => {
       assert.isAbove(lengths.length, 2)
       assert.isAtLeast(Math.min(...lengths.slice(0, -1)), 65_536)
       assert.isAtMost(Math.max(...lengths), 2 * 65_536)
+    }))
+})
+
+describe("the text that is sent while it is made", () => {
+  const large = (name: string) =>
+    ofDimensions(name, (d) => ({ by: d.by("of", label, d.max(value), { limit: 20_000 }) }))
+
+  /** The pieces of a runtime, taken after each step, and how many there were when its own figures began. */
+  const taken = (runtime: Runtime.Handle) =>
+    Effect.gen(function*() {
+      const exposition = new Exposition("openmetrics")
+      const pieces: Array<Uint8Array> = []
+      let early = 0
+      const collection = new Collection(prometheusTargets.base, (point) => {
+        if (point.family.isOwn && early === 0) early = pieces.length
+        exposition.add(point)
+      })
+      const [captures, stats] = [yield* runtime.captures, yield* runtime.stats]
+      for (const _ of collection.run(captures, stats, runtime, 0)) {
+        pieces.push(...exposition.take((metric) => collection.isComplete(metric)))
+      }
+      pieces.push(...exposition.pieces())
+      return { early, lengths: pieces.map(({ length }) => length), text: Buffer.concat(pieces).toString() }
+    })
+
+  /** As when nothing is taken before the end. */
+  const whole = (runtime: Runtime.Handle) =>
+    Effect.gen(function*() {
+      const exposition = new Exposition("openmetrics")
+      const collection = new Collection(prometheusTargets.base, exposition.add)
+      for (const _ of collection.run(yield* runtime.captures, yield* runtime.stats, runtime, 0));
+      return Buffer.concat(Array.from(exposition.pieces())).toString()
+    })
+
+  const events = Array.from({ length: 8_000 }, (_, n) => seen(n, `${n}`))
+
+  it.effect("is the same, and is gone before the rest is made where one recorder has each metric", () =>
+    Effect.gen(function*() {
+      const runtime = yield* runtimeOf({ r: { metrics: [large("a"), showing("b", { n: 1 }), large("c")] } }, events)
+      const { early, lengths, text } = yield* taken(runtime)
+      assert.strictEqual(text, yield* whole(runtime))
+      assert.isAbove(early, 4)
+      assert.isAtLeast(Math.min(...lengths.slice(0, -1)), 65_536)
+    }))
+
+  it.effect("has each family once, whichever recorders have it", () =>
+    Effect.gen(function*() {
+      const [a, b, c] = [large("a"), large("b"), large("c")]
+      const runtime = yield* runtimeOf(
+        { one: { metrics: [a, b] }, two: { metrics: [b, c] }, three: { metrics: [c, a] } },
+        events
+      )
+      const expected = yield* whole(runtime)
+      const { early, text } = yield* taken(runtime)
+      assert.isTrue(text === expected)
+      assert.isAbove(early, 4)
+    }))
+
+  it.effect("is whole beside what a custom recorder captured that is no capture", () =>
+    Effect.gen(function*() {
+      const runtime = yield* runtimeOf({
+        r: { metrics: [large("a")] },
+        wrong: {
+          metrics: [large("a")],
+          wrap: (base) =>
+            Effect.succeed(Recorder.decorate(base, {
+              capture: Effect.map(base.capture, (capture) => ({ ...capture, metrics: [null] as never }))
+            }))
+        }
+      }, events)
+      assert.isTrue((yield* taken(runtime)).text === (yield* whole(runtime)))
     }))
 })
 

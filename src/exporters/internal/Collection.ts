@@ -44,12 +44,19 @@ export class Collection {
   private readonly families = new Map<string, Family>()
   /** The names of those that were captured. */
   private readonly metrics = new Set<string>()
+  /** In how many captures a metric is to be visited still. */
+  private readonly left = new Map<string, number>()
   /** The labels of the captures. */
   private readonly labelSets = new Set<string>()
 
   constructor(target: Target, visit: (point: Point) => void) {
     this.target = target
     this.visit = visit
+  }
+
+  /** Whether no more points of a metric will come. */
+  isComplete(metric: string): boolean {
+    return this.left.get(metric) === 0
   }
 
   /** Visits all points. Whoever runs it may rest after each step. */
@@ -70,6 +77,14 @@ export class Collection {
     const own = ownFigures.map(({ description, dimension, kind }) =>
       this.claim({ metric: ownMetric, dimension, kind, unit: undefined }, description, true)
     )
+    for (const capture of captures) {
+      try {
+        for (const { metric } of capture.metrics) this.addLeft(metric.name, 1)
+      } catch {
+        // A custom recorder captured what is no capture: it is left out below.
+      }
+      yield
+    }
     for (const capture of captures) {
       try {
         yield* this.visitCapture(capture)
@@ -121,7 +136,12 @@ export class Collection {
       this.epochs.add(epoch)
       this.metrics.add(metric.name)
       yield* this.visitMetric(source, metric, state, conflict)
+      this.addLeft(metric.name, -1)
     }
+  }
+
+  private addLeft(metric: string, count: number): void {
+    this.left.set(metric, (this.left.get(metric) ?? 0) + count)
   }
 
   private *visitMetric(

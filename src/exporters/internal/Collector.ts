@@ -43,13 +43,22 @@ export class Collector {
     })
   }
 
-  /** Calls back for every point, from one capture per recorder. Gives the event loop back every few milliseconds. */
-  each(visit: (point: Point) => void): Effect.Effect<void> {
-    return this.collect(visit, this.runtime.captures, (steps) =>
+  /**
+   * Calls back for every point, from one capture per recorder. Gives the event loop
+   * back every few milliseconds, after `rest`, which gets to know the metrics of
+   * which no more points will come.
+   */
+  each(
+    visit: (point: Point) => void,
+    rest?: (isComplete: (metric: string) => boolean) => Effect.Effect<unknown>
+  ): Effect.Effect<void> {
+    return this.collect(visit, this.runtime.captures, (collection, steps) =>
       Effect.gen(function*() {
+        const isComplete = (metric: string) => collection.isComplete(metric)
         let until = now() + sliceMs
         while (!steps.next().done) {
           if (now() < until) continue
+          if (rest !== undefined) yield* rest(isComplete)
           yield* giveWay
           until = now() + sliceMs
         }
@@ -58,7 +67,7 @@ export class Collector {
 
   /** The same at once. */
   eachUnsafe(visit: (point: Point) => void): Effect.Effect<void> {
-    return this.collect(visit, Effect.sync(() => this.runtime.capturesUnsafe()), (steps) =>
+    return this.collect(visit, Effect.sync(() => this.runtime.capturesUnsafe()), (_, steps) =>
       Effect.sync(() => {
         while (!steps.next().done);
       }))
@@ -67,7 +76,7 @@ export class Collector {
   private collect(
     visit: (point: Point) => void,
     captures: MetricsRuntimeService["captures"],
-    run: (steps: Generator<void, void>) => Effect.Effect<void>
+    run: (collection: Collection, steps: Generator<void, void>) => Effect.Effect<void>
   ): Effect.Effect<void> {
     return Effect.gen({ self: this }, function*() {
       const { runtime } = this
@@ -76,7 +85,7 @@ export class Collector {
       const { pending } = yield* runtime.stats
       const captured = yield* captures
       const stats = { ...yield* runtime.stats, pending }
-      yield* run(collection.run(captured, stats, runtime, yield* Clock.currentTimeMillis))
+      yield* run(collection, collection.run(captured, stats, runtime, yield* Clock.currentTimeMillis))
       yield* this.finish(collection)
     })
   }

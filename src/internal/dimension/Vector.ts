@@ -84,13 +84,6 @@ export class Vector<A> {
     return node.slots
   }
 
-  /** The values by index. Who wants them in another order takes them faster from there. */
-  toArray(): ReadonlyArray<A | undefined> {
-    const values: Array<unknown> = []
-    copy(this.root, this.depth - bits, 0, values)
-    return values as ReadonlyArray<A | undefined>
-  }
-
   /** Calls back for every value that is there, in the order of the indexes. */
   forEach(f: (value: A, index: number) => void): void {
     visit(this.root, this.depth - bits, 0, f as (value: unknown, index: number) => void)
@@ -104,15 +97,6 @@ const owned = (node: Node, owner: Owner): Node =>
 const place = (slots: Array<unknown>, at: number, value: unknown): void => {
   while (slots.length < at) slots.push(undefined)
   slots[at] = value
-}
-
-const copy = ({ slots }: Node, shift: number, start: number, values: Array<unknown>): void => {
-  for (let at = 0; at < slots.length; at++) {
-    const slot = slots[at]
-    if (slot === undefined) continue
-    if (shift === 0) place(values, start + at, slot)
-    else copy(slot as Node, shift - bits, start + (at << shift), values)
-  }
 }
 
 const visit = (node: Node, shift: number, start: number, f: (value: unknown, index: number) => void): void => {

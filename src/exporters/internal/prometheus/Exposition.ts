@@ -7,11 +7,14 @@ import { familyName, unitOf } from "./names.ts"
 
 export type Format = "text" | "openmetrics"
 
-/** How many bytes a piece of text has at most, if one line has no more. */
+/** How many bytes a piece of text has at least, but the last one. */
 const pieceSize = 65_536
 
 /** How many characters are encoded in one go. */
 const textSize = 2_048
+
+/** Large enough for a piece: what is encoded in one go may be what does not fit any more. */
+const bufferSize = pieceSize + 4 * textSize
 
 const encoder = new TextEncoder()
 
@@ -20,7 +23,7 @@ const encoder = new TextEncoder()
  * strings, because the garbage collector holds up everybody while it copies those.
  */
 class Bytes {
-  private readonly pieces: Array<Uint8Array> = []
+  private pieces: Array<Uint8Array> = []
   private piece = new Uint8Array(textSize)
   private length = 0
   private text = ""
@@ -28,6 +31,13 @@ class Bytes {
   add(text: string): void {
     this.text += text
     if (this.text.length >= textSize) this.encode()
+  }
+
+  /** Takes the pieces that are full. */
+  take(): ReadonlyArray<Uint8Array> {
+    const { pieces } = this
+    this.pieces = []
+    return pieces
   }
 
   end(): ReadonlyArray<Uint8Array> {
@@ -40,7 +50,7 @@ class Bytes {
     // No character takes more than three bytes.
     if (this.length + text.length * 3 > this.piece.length) {
       this.pieces.push(this.piece.subarray(0, this.length))
-      this.piece = new Uint8Array(Math.max(text.length * 3, Math.min(this.piece.length * 4, pieceSize)))
+      this.piece = new Uint8Array(Math.max(text.length * 3, Math.min(this.piece.length * 4, bufferSize)))
       this.length = 0
     }
     this.length += encoder.encodeInto(text, this.piece.subarray(this.length)).written
@@ -60,6 +70,7 @@ const types: Readonly<Record<Metric.InstrumentKind, string>> = {
 class FamilyText {
   private readonly bytes = new Bytes()
   private readonly name: string
+  private readonly nameAndBrace: string
   /** The name without the suffix of a counter. */
   private readonly base: string
   private readonly kind: Metric.InstrumentKind
@@ -69,6 +80,7 @@ class FamilyText {
 
   constructor({ description, dimension, kind, metric, name, unit }: Family, format: Format, units: "base" | "asIs") {
     this.name = name
+    this.nameAndBrace = `${name}{`
     this.base = familyName(name, kind)
     this.kind = kind
     this.isOpen = format === "openmetrics"
@@ -86,28 +98,35 @@ class FamilyText {
 
   /** `labels` is the text of all labels, without braces. */
   add(labels: string, { source, value }: Point): void {
-    const of = labels === "" ? "" : `{${labels}}`
     const isNumber = typeof value === "number" || typeof value === "bigint"
-    if (isNumber) this.bytes.add(`${this.name}${of} ${this.number(value)}\n`)
-    else this.bytes.add("quantiles" in value ? this.summary(labels, of, value) : this.histogram(labels, of, value))
-    if (this.isOpen && (!isNumber || this.kind === "counter")) this.bytes.add(this.created(of, source))
+    if (isNumber) {
+      const number = this.number(value)
+      // Most lines are like this: as few concatenations as there can be.
+      this.bytes.add(labels === "" ? `${this.name} ${number}\n` : `${this.nameAndBrace}${labels}} ${number}\n`)
+    } else this.bytes.add("quantiles" in value ? this.summary(labels, value) : this.histogram(labels, value))
+    if (this.isOpen && (!isNumber || this.kind === "counter")) this.bytes.add(this.created(labels, source))
+  }
+
+  /** Takes those that are finished. */
+  take(): ReadonlyArray<Uint8Array> {
+    return this.bytes.take()
   }
 
   end(): ReadonlyArray<Uint8Array> {
     return this.bytes.end()
   }
 
-  private created(of: string, { startedAt }: Source): string {
-    return `${this.base}_created${of} ${startedAt / 1_000}\n`
+  private created(labels: string, { startedAt }: Source): string {
+    return `${this.base}_created${inBraces(labels)} ${startedAt / 1_000}\n`
   }
 
   private histogram(
     labels: string,
-    of: string,
     value: Extract<Metric.Sample, { readonly kind: "histogram" }>["value"]
   ) {
     const { bounds, cumulative } = bucketsOf(value)
     const { name } = this
+    const of = inBraces(labels)
     const prefix = labels === "" ? "" : `${labels},`
     let text = ""
     for (const [at, bound] of bounds.entries()) {
@@ -121,10 +140,10 @@ class FamilyText {
 
   private summary(
     labels: string,
-    of: string,
     { count, quantiles, sum }: Extract<Metric.Sample, { readonly kind: "summary" }>["value"]
   ): string {
     const { name } = this
+    const of = inBraces(labels)
     const prefix = labels === "" ? "" : `${labels},`
     let text = ""
     // A record has those that look like integers first.
@@ -152,29 +171,45 @@ export class Exposition {
   private sourceText = ""
   private family: Family | undefined
   private text: FamilyText | undefined
+  /** What is too little for a piece. */
+  private small: Array<Uint8Array> = []
+  private length = 0
 
-  constructor(format: Format, units: "base" | "asIs") {
+  constructor(format: Format, units: "base" | "asIs" = "base") {
     this.format = format
     this.units = units
   }
 
-  /** The text in UTF-8, in pieces of some size. */
-  *pieces(): Generator<Uint8Array> {
-    const small: Array<Uint8Array> = []
-    let length = 0
-    for (const piece of this.allPieces()) {
-      small.push(piece)
-      length += piece.length
-      if (length < pieceSize) continue
-      yield joined(small.splice(0))
-      length = 0
+  /**
+   * Takes what no line comes before any more, in UTF-8, in pieces of some size: the
+   * families from the first on that is not taken, as far as their metrics are
+   * complete, and of the next one what there is.
+   */
+  *take(isComplete: (metric: string) => boolean): Generator<Uint8Array> {
+    for (const [family, text] of this.families) {
+      const isWhole = isComplete(family.metric)
+      for (const piece of isWhole ? text.end() : text.take()) {
+        this.small.push(piece)
+        this.length += piece.length
+        if (this.length >= pieceSize) yield this.takeSmall()
+      }
+      if (!isWhole) return
+      this.families.delete(family)
     }
-    yield joined(small)
   }
 
-  private *allPieces(): Generator<Uint8Array> {
-    for (const family of this.families.values()) yield* family.end()
-    if (this.format === "openmetrics") yield encoder.encode("# EOF\n")
+  /** Takes all that is left. */
+  *pieces(): Generator<Uint8Array> {
+    yield* this.take(() => true)
+    if (this.format === "openmetrics") this.small.push(encoder.encode("# EOF\n"))
+    yield this.takeSmall()
+  }
+
+  private takeSmall(): Uint8Array {
+    const { small } = this
+    this.small = []
+    this.length = 0
+    return small.length === 1 ? small[0]! : joined(small)
   }
 
   readonly add = (point: Point): void => {
@@ -196,6 +231,8 @@ export class Exposition {
     this.text!.add(text, point)
   }
 }
+
+const inBraces = (labels: string): string => labels === "" ? "" : `{${labels}}`
 
 const label = (before: string, name: string, value: string): string =>
   `${before === "" ? "" : ","}${name}="${special.test(value) ? escaped(value) : value}"`
