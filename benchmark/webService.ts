@@ -27,7 +27,7 @@ const of = (make: () => Promise<Counting>): Case["run"] => async ({ short }) => 
   const cost = await paired(
     () => loop(count, () => requests.run(1), () => counting.settle?.() ?? macrotask()),
     () => loop(count, () => nothing.run(1), macrotask),
-    { pairs: short ? 1 : 32, warmup: short ? 1 : 64, relate: (subject, bare) => subject - bare }
+    { pairs: short ? 1 : 32, warmup: short ? 1 : 48, relate: (subject, bare) => subject - bare }
   )
   await requests.check(counting)
   return { "above the bare loop": cost }
