@@ -35,7 +35,6 @@ const ours = "mvx-metrics"
 const question: Question = {
   title: "so many metrics are registered, and one of them wants the event",
   columns: { "1": "ns", "10": "ns", "100": "ns", "1 000": "ns" },
-  rounds: 7,
   cases: {
     [ours]: product(of(async () => {
       const { countingBeside, labelled } = await import("./peers/mvx.ts")

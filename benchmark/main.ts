@@ -113,7 +113,7 @@ if (options.json !== undefined) {
 
 const effort: Effort = options.short
   ? { time: 10, warmup: 5, short: true }
-  : { time: 100, warmup: 60, short: false }
+  : { time: 80, warmup: 50, short: false }
 const usualRounds = 5
 
 const require = createRequire(import.meta.url)

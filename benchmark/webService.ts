@@ -27,7 +27,7 @@ const of = (make: () => Promise<Counting>): Case["run"] => async ({ short }) => 
   const cost = await paired(
     () => loop(count, () => requests.run(1), () => counting.settle?.() ?? macrotask()),
     () => loop(count, () => nothing.run(1), macrotask),
-    { pairs: short ? 1 : 32, warmup: short ? 1 : 48, relate: (subject, bare) => subject - bare }
+    { pairs: short ? 1 : 32, warmup: short ? 1 : 40, relate: (subject, bare) => subject - bare }
   )
   await requests.check(counting)
   return { "above the bare loop": cost }
@@ -39,8 +39,6 @@ const official = "@prometheus-io/client, inc({ 2 labels })"
 const question: Question = {
   title: "one event per macrotask, counted by two labels: processor time of all threads",
   columns: { "above the bare loop": "ns" },
-  // A difference of one in twenty is smaller than what else happens in some processes.
-  rounds: 7,
   cases: {
     [ours]: product(of(async () => {
       const { counting, labelled } = await import("./peers/mvx.ts")

@@ -68,10 +68,19 @@ export const measure = async (segment: () => number | Promise<number>, { time, w
 /** How many pairs to take. */
 export const pairsOf = ({ short }: Effort, usually = 300): number => short ? 2 : usually
 
+/** Whether the second side is the first of a pair: the sequence of Thue and Morse, which never repeats itself. */
+const isTurned = (pair: number): boolean => {
+  let turned = false
+  for (let bits = pair; bits !== 0; bits &= bits - 1) turned = !turned
+  return turned
+}
+
 /**
  * How two sides in one process relate that take turns in short segments, so that
  * whatever else the machine does falls on both: the median over the pairs. Either
- * side is the first of every other pair, as what one leaves behind falls on the next.
+ * side is the first of half of the pairs, as what one leaves behind falls on the
+ * next, and never in a rhythm, which the garbage collector would fall into: it
+ * comes at equal intervals too.
  */
 export const paired = async (
   subject: () => number | Promise<number>,
@@ -89,11 +98,11 @@ export const paired = async (
   }
   const run = async (pairs: number): Promise<ReadonlyArray<number>> => {
     const related: Array<number> = []
-    for (let pair = 0; pair < pairs; pair += 2) {
-      const first = await segment(subject)
-      related.push(relate(first, await segment(baseline)))
-      const second = await segment(baseline)
-      related.push(relate(await segment(subject), second))
+    for (let pair = 0; pair < pairs; pair++) {
+      const turned = isTurned(pair)
+      const first = await segment(turned ? baseline : subject)
+      const second = await segment(turned ? subject : baseline)
+      related.push(turned ? relate(second, first) : relate(first, second))
     }
     return related
   }

@@ -89,11 +89,11 @@ describe("npm run bench", () => {
           `${question}: what does not change`,
           "                                          time",
           "  ours                    10.0 ns   ±0%",
-          "  holds    10.0 ns (10.0 ns - 10.0 ns)    at most 10.0 ns   more",
-          "  MISSED   10.0 ns (10.0 ns - 10.0 ns)    at most 9.00 ns   less",
+          "  holds    10.0 ns (10.0 ns - 10.0 ns)            at most 10.0 ns   more",
+          "  MISSED   10.0 ns (10.0 ns - 10.0 ns)            at most 9.00 ns   less",
           "",
           "1 of 2 hold, in N s",
-          "  MISSED   10.0 ns (10.0 ns - 10.0 ns)    at most 9.00 ns   less"
+          "  MISSED   10.0 ns (10.0 ns - 10.0 ns)            at most 9.00 ns   less"
         ]
         assert.deepStrictEqual(linesOf(first), [...printed, ""])
 

@@ -25,9 +25,9 @@ const question: Question = {
         order.push(name)
         return time
       }
-      const time = await paired(side("a", 6), side("b", 2), { pairs: 2 })
+      const time = await paired(side("a", 6), side("b", 2), { pairs: 8, warmup: 1 })
+      deepStrictEqual(order.join(""), "ababbabaabbaababba")
       strictEqual(await paired(side("a", 6), side("b", 2), { pairs: 2, relate: (a, b) => a - b }), 4)
-      deepStrictEqual(order.slice(0, 8).join(""), "abbaabba")
       return { time }
     }),
     "arguments of Node": product(
