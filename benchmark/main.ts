@@ -150,13 +150,18 @@ for (const [at, { question, round }] of turns.entries()) {
   for (const { of, said } of await question.run(round)) console.error(`\nWRONG ${question.name}: ${of} ${said}`)
 }
 saySoFar("")
-for (const question of asked) {
-  // Nothing holds or is missed where times say little.
-  const of = options.short ? { ...question.results, claims: [] } : question.results
-  results.questions[question.name] = of
-  console.log(questionTable(question.name, of))
-}
 const wrong = asked.flatMap(({ name, wrong }) => wrong.map(({ of }) => `${name}: ${of}`))
+for (const question of asked) {
+  try {
+    // Nothing holds or is missed where times say little.
+    const of = options.short ? { ...question.results, claims: [] } : question.results
+    results.questions[question.name] = of
+    console.log(questionTable(question.name, of))
+  } catch (error) {
+    console.error(`\nWRONG ${question.name}: ${(error as Error).message}`)
+    wrong.push(question.name)
+  }
+}
 
 const claims = Object.values(results.questions).flatMap(({ claims }) => claims)
 const missed = claims.filter(({ holds }) => !holds)

@@ -447,6 +447,29 @@ describe("stop", () => {
       assert.strictEqual(hook.interrupted, 1)
     }))
 
+  it.live("with no time at all still runs each hook, and releases what was acquired, as far as that waits for nothing", () =>
+    Effect.gen(function*() {
+      const ran: Array<string> = []
+      const scope = Scope.makeUnsafe()
+      const note = (name: string) => Effect.sync(() => void ran.push(name))
+      // On the scheduler of `runSync`, which gives way to nobody.
+      const recorder = Effect.runSync(
+        Scope.provide(
+          make({
+            stopTimeout: 0,
+            onStarting: Effect.acquireRelease(note("acquired"), () => note("released")),
+            onStopped: note("stopped")
+          }),
+          scope
+        )
+      )
+      yield* recorder.start
+      yield* Effect.exit(recorder.stop)
+      yield* until("all parts have ended", Effect.sync(() => ran.length === 3))
+      assert.deepStrictEqual(ran, ["acquired", "stopped", "released"])
+      yield* Scope.close(scope, Exit.void)
+    }))
+
   it.effect("does not wait for a hook that cannot be interrupted", () =>
     Effect.gen(function*() {
       const recorder = yield* make({ stopTimeout: "2 seconds", onStopped: Effect.uninterruptible(Effect.never) })

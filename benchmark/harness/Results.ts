@@ -29,14 +29,6 @@ export interface Results {
 /** What each case read off in each round. */
 export type Rounds = ReadonlyMap<string, ReadonlyArray<Readonly<Record<string, number>>>>
 
-const isTime = (unit: Unit): boolean => unit === "ns" || unit === "us" || unit === "ms"
-
-/**
- * What a claim is judged by: a limit of time by its fastest round, because whatever
- * else the machine does only adds to it, all others by the median.
- */
-export const judged = ({ rounds, unit }: Measured): number => isTime(unit) ? Math.min(...rounds) : median(rounds)
-
 /** Puts the rounds of a question together. Cases that failed have none, and claims about them are left out. */
 export const resultsOf = ({ cases, claims, columns, title }: Question, rounds: Rounds): QuestionResults => {
   const measured = Object.entries(cases).flatMap(([name, { kind }]) => {
@@ -63,7 +55,7 @@ export const resultsOf = ({ cases, claims, columns, title }: Question, rounds: R
       }))
     return values.length === 0 || values.some(Number.isNaN)
       ? []
-      : [{ claim, unit, atMost, rounds: values, holds: judged({ unit, rounds: values }) <= atMost }]
+      : [{ claim, unit, atMost, rounds: values, holds: median(values) <= atMost }]
   })
   return { title, cases: Object.fromEntries(measured), claims: made }
 }
@@ -97,6 +89,8 @@ const leastRounds = 3
 
 /** Fewer peers and floors may all have had luck, and do not say what the machine was like during a question. */
 const leastOthers = 3
+
+const isTime = (unit: Unit): boolean => unit === "ns" || unit === "us" || unit === "ms"
 
 interface Pair {
   readonly kind: Case["kind"]

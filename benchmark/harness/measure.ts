@@ -68,7 +68,7 @@ export const measure = async (segment: () => number | Promise<number>, { time, w
 /** How many pairs to take. */
 export const pairsOf = ({ short }: Effort, usually = 300): number => short ? 2 : usually
 
-/** Whether the second side is the first of a pair: the sequence of Thue and Morse, which never repeats itself. */
+/** Whether the second side is the first of a pair: the sequence of Thue and Morse, which has no period. */
 const isTurned = (pair: number): boolean => {
   let turned = false
   for (let bits = pair; bits !== 0; bits &= bits - 1) turned = !turned

@@ -1,6 +1,6 @@
 /** How results are printed. */
 import type { Unit } from "./Question.ts"
-import { type Comparison, judged, type Measured, type QuestionResults } from "./Results.ts"
+import type { Comparison, Measured, QuestionResults } from "./Results.ts"
 import { median, quantile } from "./statistics.ts"
 
 export const show = (value: number, unit: Unit): string => {
@@ -66,18 +66,9 @@ export const questionTable = (name: string, { cases, claims, title }: QuestionRe
   ].join("\n")
 }
 
-/** What it is judged by, and how the rounds lie around that. */
-export const claimLine = (claimed: QuestionResults["claims"][number]): string => {
-  const { atMost, claim, holds, rounds, unit } = claimed
-  const value = judged(claimed)
-  const [least, middle, most] = [Math.min(...rounds), median(rounds), Math.max(...rounds)]
-    .map((value) => show(value, unit))
-  const range = rounds.length === 1
-    ? ""
-    : value === median(rounds)
-    ? `(${least} - ${most})`
-    : `(median ${middle}, to ${most})`
-  return `  ${holds ? "holds " : "MISSED"} ${show(value, unit).padStart(9)} ${range.padEnd(30)} at most ${
+export const claimLine = ({ atMost, claim, holds, rounds, unit }: QuestionResults["claims"][number]): string => {
+  const range = rounds.length > 1 ? `(${show(Math.min(...rounds), unit)} - ${show(Math.max(...rounds), unit)})` : ""
+  return `  ${holds ? "holds " : "MISSED"} ${show(median(rounds), unit).padStart(9)} ${range.padEnd(22)} at most ${
     show(atMost, unit).padEnd(9)
   } ${claim}`
 }

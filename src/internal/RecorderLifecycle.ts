@@ -64,9 +64,9 @@ export class RecorderLifecycle
   #startFiber: Fiber.Fiber<void, unknown> | undefined
   /** The outcome of the start in progress, or of the last one. */
   #started: Deferred.Deferred<void, RecorderStartError> | undefined
-  /** The outcome of the stop in progress, or of the last one that took time: an exit, where it is known. */
+  /** The outcome of the stop in progress or of the last one, an exit where it is known; none where it took no time. */
   #stopped: Effect.Effect<StopReport, RecorderStopError | StopTimeoutError> | undefined
-  /** What follows the teardown that goes on. */
+  /** Runs after the teardown in progress; `undefined` where there is none. */
   #afterTeardown: (() => void) | undefined
   /** The outcome of the end for good, which is that of the stop that it took: an exit, where it is known. */
   #closed: Closing | undefined
@@ -403,7 +403,8 @@ export class RecorderLifecycle
 
   /** Gives the exit of a fiber, or `undefined` when it does not end within `stopTimeout`. */
   within<A, E>(fiber: Fiber.Fiber<A, E>, then: (exit: Exit.Exit<A, E> | undefined) => void): void {
-    const limit = Effect.runForkWith(this.#context)(Effect.sleep(this.settings.stopTimeout))
+    // Behind what the fiber itself gives way to: whatever the limit, what it runs has begun.
+    const limit = Effect.runForkWith(this.#context)(Effect.andThen(giveWay, Effect.sleep(this.settings.stopTimeout)))
     const unobserve = fiber.addObserver((exit) => {
       limit.interruptUnsafe()
       then(exit)

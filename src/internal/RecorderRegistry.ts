@@ -89,7 +89,7 @@ export class RecorderRegistry {
     return total
   }
 
-  /** The sums that a report has of `totals`, at less cost. */
+  /** The three sums of `totals` that a report shows: all of them cost more. */
   get report(): StopReport {
     let { changesSkipped, discarded, folded } = this.past
     for (const { base: { core } } of this.recorders.values()) {

@@ -75,7 +75,8 @@ const checks: { readonly [Option in Exclude<keyof RecorderSettings, "namespace">
     },
     `at most ${longestTimer} ms`
   ],
-  stopTimeout: [(given) => durationOf("stopTimeout", given), ""]
+  // `durationOf` says itself what it expected.
+  stopTimeout: [(given) => durationOf("stopTimeout", given), "a duration"]
 }
 
 const overrides = Object.keys(checks) as ReadonlyArray<keyof typeof checks>

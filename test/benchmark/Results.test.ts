@@ -47,20 +47,12 @@ describe("resultsOf", () => {
     assert.strictEqual(claimOf([1, 11, 9])?.holds, false)
   })
 
-  it("has a claim about a reading itself, a time by its fastest round", () => {
-    const holds = (unit: "ns" | "us" | "ms" | "kB", atMost: number) => {
-      const { claims } = resultsOf(
-        questionWith(limit("ours", ["ours", "time"], unit, atMost)),
-        roundsOf({ ours: times(5, 3, 9), theirs: times(1, 1, 1) })
-      )
-      const [{ holds, ...claim }] = claims as [(typeof claims)[number]]
-      assert.deepStrictEqual(claim, { claim: "ours", unit, atMost, rounds: [5, 3, 9] })
-      return holds
-    }
-    for (const unit of ["ns", "us", "ms"] as const) {
-      assert.deepStrictEqual([holds(unit, 2), holds(unit, 3)], [false, true])
-    }
-    assert.deepStrictEqual([holds("kB", 4), holds("kB", 5)], [false, true])
+  it("has a claim about a reading itself", () => {
+    const { claims } = resultsOf(
+      questionWith(limit("ours", ["ours", "time"], "ns", 4)),
+      roundsOf({ ours: times(3, 5, 9), theirs: times(1, 1, 1) })
+    )
+    assert.deepStrictEqual(claims, [{ claim: "ours", unit: "ns", atMost: 4, rounds: [3, 5, 9], holds: false }])
   })
 
   it("does not have us better than a difference that is lost in noise", () => {
@@ -110,7 +102,7 @@ describe("resultsOf", () => {
   it.prop("has a claim that holds where half of the rounds hold, whatever the others say", [rounds], ([values]) => {
     for (const atMost of values) {
       const { claims } = resultsOf(
-        questionWith(limit("ours", ["ours", "time"], "kB", atMost)),
+        questionWith(limit("ours", ["ours", "time"], "ns", atMost)),
         roundsOf({ ours: times(...values) })
       )
       const within = values.filter((value) => value <= atMost).length

@@ -89,11 +89,11 @@ describe("npm run bench", () => {
           `${question}: what does not change`,
           "                                          time",
           "  ours                    10.0 ns   ±0%",
-          "  holds    10.0 ns (10.0 ns - 10.0 ns)            at most 10.0 ns   more",
-          "  MISSED   10.0 ns (10.0 ns - 10.0 ns)            at most 9.00 ns   less",
+          "  holds    10.0 ns (10.0 ns - 10.0 ns)    at most 10.0 ns   more",
+          "  MISSED   10.0 ns (10.0 ns - 10.0 ns)    at most 9.00 ns   less",
           "",
           "1 of 2 hold, in N s",
-          "  MISSED   10.0 ns (10.0 ns - 10.0 ns)            at most 9.00 ns   less"
+          "  MISSED   10.0 ns (10.0 ns - 10.0 ns)    at most 9.00 ns   less"
         ]
         assert.deepStrictEqual(linesOf(first), [...printed, ""])
 
@@ -157,6 +157,18 @@ describe("npm run bench", () => {
         assert.match(stderr, new RegExp(`\nWRONG ${question}: silent ended with 0\n`))
         assert.match(stderr, new RegExp(`\nWrong results: ${question}: miscounting, ${question}: silent\n$`))
         assert.match(stdout, /\n  right .* 1\.00 ns .*\n\n0 of 0 hold/)
+      }))
+
+    it.effect("says what of a question cannot be put together, and the tables of the others", () =>
+      Effect.gen(function*() {
+        const [wrong, right] = ["test/benchmark/questions/NoNumber.ts", "test/benchmark/questions/Constant.ts"]
+        const { code, stderr, stdout } = yield* bench(wrong, right, "--short")
+        assert.strictEqual(code, 1)
+        assert.strictEqual(
+          stderr,
+          `\nWRONG ${wrong}: ours of "what is no number" read no number in time: \n\nWrong results: ${wrong}\n`
+        )
+        assert.match(stdout, /\n  ours +10\.0 ns\n\nMeasured/)
       }))
   })
 })

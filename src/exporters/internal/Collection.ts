@@ -44,7 +44,7 @@ export class Collection {
   private readonly families = new Map<string, Family>()
   /** The names of those that were captured. */
   private readonly metrics = new Set<string>()
-  /** In how many captures a metric is to be visited still. */
+  /** By metric, how many of the captures that have it are still to be visited. */
   private readonly left = new Map<string, number>()
   /** The labels of the captures. */
   private readonly labelSets = new Set<string>()

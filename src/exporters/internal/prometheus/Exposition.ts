@@ -13,7 +13,7 @@ const pieceSize = 65_536
 /** How many characters are encoded in one go. */
 const textSize = 2_048
 
-/** Large enough for a piece: what is encoded in one go may be what does not fit any more. */
+/** A piece is closed where the next text may not fit: it is large enough by then. */
 const bufferSize = pieceSize + 4 * textSize
 
 const encoder = new TextEncoder()
